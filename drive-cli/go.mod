@@ -1,0 +1,29 @@
+module github.com/simd-drive/go/drive-cli
+
+go 1.26
+
+require (
+	github.com/simd-drive/go/drive-core v0.0.0
+	github.com/simd-drive/go/muxio v0.0.0
+	github.com/simd-drive/go/muxio-rpc-service v0.0.0
+	github.com/simd-drive/go/muxio-rpc-caller v0.0.0
+	github.com/simd-drive/go/muxio-rpc-endpoint v0.0.0
+	github.com/simd-drive/go/muxio-ws-client v0.0.0
+	github.com/simd-drive/go/muxio-ws-server v0.0.0
+	github.com/simd-drive/go/drive-service-definition v0.0.0
+	github.com/simd-drive/go/drive-ws-client v0.0.0
+	github.com/simd-drive/go/drive-ws-server v0.0.0
+)
+
+replace (
+	github.com/simd-drive/go/drive-core => ../drive-core
+	github.com/simd-drive/go/muxio => ../muxio
+	github.com/simd-drive/go/muxio-rpc-service => ../muxio-rpc-service
+	github.com/simd-drive/go/muxio-rpc-caller => ../muxio-rpc-caller
+	github.com/simd-drive/go/muxio-rpc-endpoint => ../muxio-rpc-endpoint
+	github.com/simd-drive/go/muxio-ws-client => ../muxio-ws-client
+	github.com/simd-drive/go/muxio-ws-server => ../muxio-ws-server
+	github.com/simd-drive/go/drive-service-definition => ../drive-service-definition
+	github.com/simd-drive/go/drive-ws-client => ../drive-ws-client
+	github.com/simd-drive/go/drive-ws-server => ../drive-ws-server
+)

@@ -1,0 +1,2 @@
+// Package muxio multiplexes many byte streams over one message transport.
+package muxio

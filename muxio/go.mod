@@ -1,0 +1,3 @@
+module github.com/simd-drive/go/muxio
+
+go 1.26

@@ -1,0 +1,56 @@
+package muxio
+
+// A Transport carries whole messages between two peers, in order and without
+// loss: a WebSocket, a Unix socket with a length prefix, or [Pipe] in a test.
+//
+// A session calls ReadMessage from one goroutine and WriteMessage from one
+// other; Close may be called from any goroutine and any number of times.
+type Transport interface {
+	// ReadMessage returns the next message. The bytes belong to the transport
+	// and are valid until the next call. It returns [io.EOF] after the peer
+	// closed the connection in good order, and a [*CloseError] when the peer
+	// gave a reason other than [CloseNormal].
+	ReadMessage() ([]byte, error)
+
+	// WriteMessage sends the pieces, one after the other, as one message. It
+	// neither changes nor keeps them: when it returns, the pieces may be
+	// reused. A transport that cannot make progress must fail after a bounded
+	// time, or the session above it cannot end.
+	WriteMessage(pieces [][]byte) error
+
+	// Close tells the peer the reason, as far as the connection still allows,
+	// and releases the transport. Pending ReadMessage and WriteMessage calls
+	// return with an error.
+	Close(reason CloseReason) error
+}
+
+// CloseCode says why a connection ended. The numbers are those of RFC 6455
+// section 7.4.1, so that a WebSocket transport can send them unchanged.
+type CloseCode uint16
+
+// Close codes that sessions use.
+const (
+	// CloseNormal ends a connection whose purpose is fulfilled.
+	CloseNormal CloseCode = 1000
+	// CloseGoingAway announces that this end is shutting down.
+	CloseGoingAway CloseCode = 1001
+	// CloseProtocolError answers bytes that violate the protocol.
+	CloseProtocolError CloseCode = 1002
+	// ClosePolicy answers a peer that exceeded a limit of this end.
+	ClosePolicy CloseCode = 1008
+	// CloseTooBig answers a message or frame over the size limit.
+	CloseTooBig CloseCode = 1009
+	// CloseInternal reports a failure of this end.
+	CloseInternal CloseCode = 1011
+)
+
+// MaxCloseText is the longest close text in bytes that a WebSocket close frame
+// can carry beside its code (RFC 6455 section 5.5).
+const MaxCloseText = 123
+
+// CloseReason is what one end tells the other when it closes a connection.
+type CloseReason struct {
+	Code CloseCode
+	// Text explains the code to a person. Transports cut it to MaxCloseText.
+	Text string
+}
