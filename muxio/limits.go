@@ -1,5 +1,7 @@
 package muxio
 
+import "fmt"
+
 // Role is one of the two ends of a session. Each end allocates stream ids from
 // its own half of the id space, so that both may open streams at any time.
 type Role uint8
@@ -11,5 +13,74 @@ const (
 	Responder
 )
 
-// Limits bounds what a session holds in memory. A zero field takes its default.
-type Limits struct{}
+// Fixed numbers of the protocol muxio.v1: both ends rely on them.
+const (
+	// ChunkBytes is the largest payload of a frame that a sender makes.
+	ChunkBytes = 64 << 10
+	// InitialCredit is what a sender may have under way on a new stream
+	// before the first grant of the receiver, in payload bytes.
+	InitialCredit = 256 << 10
+)
+
+// Defaults of [Limits].
+const (
+	DefaultMaxFrameBytes      = 1 << 20
+	DefaultMaxStreams         = 4096
+	DefaultMaxAheadFrames     = 64
+	DefaultMaxAheadBytes      = 1 << 20
+	DefaultMaxQueuedBytes     = 256 << 10
+	DefaultMaxControlBytes    = 1 << 20
+	DefaultReferenceFromBytes = 16 << 10
+)
+
+// Limits bounds what a session holds in memory and accepts from its peer. A
+// zero field takes its default.
+type Limits struct {
+	// MaxFrameBytes bounds the payload of a received frame; a longer one
+	// closes the session with CloseTooBig.
+	MaxFrameBytes int
+	// MaxStreams bounds the incoming streams that are unfinished or still
+	// held by this end; one more closes the session with ClosePolicy.
+	MaxStreams int
+	// MaxAheadFrames bounds the frames of one stream that are held because
+	// an earlier sequence number is missing.
+	MaxAheadFrames int
+	// MaxAheadBytes bounds the payload bytes of all frames held that way.
+	MaxAheadBytes int
+	// MaxQueuedBytes bounds the bytes that wait to be written; senders block
+	// while it is reached. One frame may exceed it. At least ChunkBytes.
+	MaxQueuedBytes int
+	// MaxControlBytes bounds the waiting bytes that may not block: grants,
+	// cancellations and refusals. A peer that makes this end produce more
+	// without reading them is closed with ClosePolicy.
+	MaxControlBytes int
+	// ReferenceFromBytes is the size from which a slice is handed to the
+	// transport by reference instead of being copied into the queue.
+	ReferenceFromBytes int
+}
+
+// withDefaults fills zero fields and refuses values that cannot work.
+func (l Limits) withDefaults() (Limits, error) {
+	for _, f := range []struct {
+		name     string
+		value    *int
+		fallback int
+		least    int
+	}{
+		{"MaxFrameBytes", &l.MaxFrameBytes, DefaultMaxFrameBytes, ChunkBytes},
+		{"MaxStreams", &l.MaxStreams, DefaultMaxStreams, 1},
+		{"MaxAheadFrames", &l.MaxAheadFrames, DefaultMaxAheadFrames, 1},
+		{"MaxAheadBytes", &l.MaxAheadBytes, DefaultMaxAheadBytes, 1},
+		{"MaxQueuedBytes", &l.MaxQueuedBytes, DefaultMaxQueuedBytes, ChunkBytes},
+		{"MaxControlBytes", &l.MaxControlBytes, DefaultMaxControlBytes, 1 << 10},
+		{"ReferenceFromBytes", &l.ReferenceFromBytes, DefaultReferenceFromBytes, 1},
+	} {
+		if *f.value == 0 {
+			*f.value = f.fallback
+		}
+		if *f.value < f.least {
+			return l, fmt.Errorf("muxio: limit %s is %d, must be at least %d", f.name, *f.value, f.least)
+		}
+	}
+	return l, nil
+}

@@ -1,0 +1,102 @@
+package muxio
+
+import "encoding/binary"
+
+// Kind is the type of a frame.
+type Kind uint8
+
+// Frame kinds as they stand on the wire.
+const (
+	// Open carries the first bytes of a stream.
+	Open Kind = 0
+	// Data carries further bytes.
+	Data Kind = 1
+	// End finishes a stream in good order; it carries no bytes.
+	End Kind = 2
+	// Cancel gives a stream up, also one that has ended but whose receiver
+	// still works on it; it carries no bytes.
+	Cancel Kind = 3
+	// Credit grants the sender of a stream more bytes: a u32. It travels
+	// against the direction of the stream and has no sequence number.
+	// Kinds 4 and 5 are reserved.
+	Credit Kind = 6
+)
+
+// responderBit marks the stream ids that the responder allocates.
+const responderBit = 1 << 31
+
+// Frame is the unit of the wire: a piece of one stream.
+type Frame struct {
+	// Stream identifies the stream among those that its opener has in use.
+	Stream uint32
+	// Seq counts the frames of the stream from 0; End counts too.
+	Seq  uint32
+	Kind Kind
+	// Payload aliases the parsed bytes.
+	Payload []byte
+}
+
+// Layout is the arrangement of a frame's header, as a value, so that releases
+// with different headers can be served by one session implementation.
+//
+// All numbers are little-endian. Every layout starts with the same 13 bytes:
+//
+//	| len u32 | stream u32 | seq u32 | kind u8 |
+//
+// len counts the payload only.
+type Layout struct {
+	// headerBytes is the full size of the header; what lies between the 13
+	// common bytes and the payload is written as zeros and not read.
+	headerBytes int
+}
+
+// Layout13 is the current header: the 13 common bytes and nothing else.
+var Layout13 = Layout{headerBytes: commonHeaderBytes}
+
+const commonHeaderBytes = 13
+
+// HeaderBytes returns the size of a frame's header.
+func (l Layout) HeaderBytes() int { return l.headerBytes }
+
+// AppendHeader appends the header of a frame with payloadBytes of payload.
+func (l Layout) AppendHeader(dst []byte, stream, seq uint32, kind Kind, payloadBytes int) []byte {
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(payloadBytes))
+	dst = binary.LittleEndian.AppendUint32(dst, stream)
+	dst = binary.LittleEndian.AppendUint32(dst, seq)
+	dst = append(dst, byte(kind))
+	for i := commonHeaderBytes; i < l.headerBytes; i++ {
+		dst = append(dst, 0)
+	}
+	return dst
+}
+
+// Append appends the frame.
+func (l Layout) Append(dst []byte, f Frame) []byte {
+	return append(l.AppendHeader(dst, f.Stream, f.Seq, f.Kind, len(f.Payload)), f.Payload...)
+}
+
+// Parse takes the first frame from b. ok is false when b holds less than a
+// whole frame; the rest is b then. A frame that announces more than
+// maxPayloadBytes, or has an unknown kind, is an error as soon as its header
+// is there. The frame's payload aliases b.
+func (l Layout) Parse(b []byte, maxPayloadBytes int) (f Frame, rest []byte, ok bool, err error) {
+	if len(b) < l.headerBytes {
+		return f, b, false, nil
+	}
+	n := binary.LittleEndian.Uint32(b)
+	f.Stream = binary.LittleEndian.Uint32(b[4:])
+	f.Seq = binary.LittleEndian.Uint32(b[8:])
+	f.Kind = Kind(b[12])
+	if f.Kind > Cancel && f.Kind != Credit {
+		return f, b, false, violation(CloseProtocolError, "frame of unknown kind %d", f.Kind)
+	}
+	if uint64(n) > uint64(maxPayloadBytes) {
+		return f, b, false, violation(CloseTooBig, "frame of %d bytes, limit MaxFrameBytes is %d", n, maxPayloadBytes)
+	}
+	if len(b)-l.headerBytes < int(n) {
+		return f, b, false, nil
+	}
+	end := l.headerBytes + int(n)
+	f.Payload = b[l.headerBytes:end:end]
+	return f, b[end:], true, nil
+}
