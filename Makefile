@@ -1,0 +1,123 @@
+# Everything that is done to this repository, by hand or by CI. `make` alone lists the targets.
+# Needs Go and make; the lint tools are pinned in tools/go.mod and built from source on first use.
+# NAME/MODULE does one thing to one module: `make test/muxio`, `make race/drive-core`.
+
+# Topological order: a module stands after every module that it imports (held by `make verify`).
+MODULES := drive-core muxio muxio-rpc-service drive-service-definition \
+	muxio-rpc-caller muxio-rpc-endpoint muxio-ws-client muxio-ws-server \
+	drive-ws-client drive-ws-server drive-cli bench
+
+GO         ?= go
+FUZZTIME   ?= 20s
+TESTFLAGS  ?= -shuffle=on -timeout=15m
+BENCHFLAGS ?=
+REF        ?= HEAD
+PLATFORMS  := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+VETTED     := linux/arm64 darwin/arm64 windows/amd64
+
+# A checkout owned by another user makes version stamping fail; nothing here needs the stamp.
+export GOFLAGS := $(strip $(filter-out -buildvcs%,$(GOFLAGS)) -buildvcs=false)
+
+BIN      := $(CURDIR)/.bin
+LINT     := $(BIN)/golangci-lint
+PACKAGES  = $(MODULES:%=./%/...)
+
+.DEFAULT_GOAL := help
+.PHONY: help build programs vet test race purego alone fuzz cross bench benchcmp \
+	fmt fmt-check lint verify tidy tidy-check check tools clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+build: ## Compile every package of every module
+	$(GO) build -o /dev/null $(PACKAGES)
+
+programs: ## Build the programs into .bin/
+	@mkdir -p $(BIN)
+	$(GO) build -trimpath -o $(BIN)/ ./drive-ws-server/... ./drive-cli/...
+
+vet: ## Run go vet over every module, tests included
+	$(GO) vet $(PACKAGES)
+
+test: ## Run every test of every module
+	$(GO) test $(TESTFLAGS) $(PACKAGES)
+
+race: ## Run every test under the race detector (needs a C compiler)
+	@if [ "$$($(GO) env CGO_ENABLED)" != 1 ]; then \
+		echo '*** SKIPPED: the race detector needs cgo, and no C compiler was found ***'; \
+	else \
+		echo '$(GO) test -race $(TESTFLAGS)'; $(GO) test -race $(TESTFLAGS) $(PACKAGES); \
+	fi
+
+purego: ## Run the engine's tests without assembly
+	$(GO) test -tags=purego $(TESTFLAGS) ./drive-core/...
+
+alone: ## Build, vet and test each module as its users get it, without the workspace
+	@for m in $(MODULES); do \
+		echo "== $$m, GOWORK=off"; \
+		( cd $$m && export GOWORK=off && \
+		  $(GO) build -o /dev/null ./... && $(GO) vet ./... && $(GO) test $(TESTFLAGS) ./... ) || exit 1; \
+	done
+
+fuzz: ## Run each fuzz target for FUZZTIME (20s)
+	@for f in $$(find $(MODULES) -name '*_test.go' ! -path '*/testdata/*' | sort); do \
+		for t in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$f); do \
+			echo "== $$t in $$(dirname $$f)"; \
+			$(GO) test -run='^$$' -fuzz="^$$t\$$" -fuzztime=$(FUZZTIME) ./$$(dirname $$f) || exit 1; \
+		done; \
+	done
+
+cross: ## Build for every platform that is promised, vet the tests for three of them
+	@for p in $(PLATFORMS); do \
+		echo "== build $$p"; \
+		CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build -o /dev/null $(PACKAGES) || exit 1; \
+	done
+	@for p in $(VETTED); do \
+		echo "== vet $$p"; \
+		CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) vet $(PACKAGES) || exit 1; \
+	done
+
+bench: ## Compare with other systems; BENCHFLAGS go to the program
+	$(GO) run ./bench $(BENCHFLAGS)
+
+benchcmp: $(BIN)/.tools ## Compare Go benchmarks with those of another commit: REF=main [MODULES=muxio]
+	@set -e; old=$$(mktemp -d); trap 'git worktree remove --force "$$old"' EXIT; \
+	git worktree add --quiet --detach "$$old" $(REF); \
+	( cd "$$old" && $(GO) test -run='^$$' -bench=. -benchmem -count=6 $(PACKAGES) ) >$(BIN)/bench.old; \
+	$(GO) test -run='^$$' -bench=. -benchmem -count=6 $(PACKAGES) >$(BIN)/bench.new; \
+	$(BIN)/benchstat $(BIN)/bench.old $(BIN)/bench.new
+
+fmt: $(BIN)/.tools ## Format every Go file
+	$(LINT) fmt $(MODULES) tools
+
+fmt-check: $(BIN)/.tools ## Fail when a Go file is not formatted
+	$(LINT) fmt --diff $(MODULES) tools
+
+lint: $(BIN)/.tools ## Run the linters over every module
+	$(LINT) run $(PACKAGES)
+	cd tools && GOWORK=off $(LINT) run ./...
+
+verify: ## Check the rules of the repository itself: imports, go.mod files, documents
+	GOWORK=off $(GO) test -C tools ./...
+	GOWORK=off $(GO) run -C tools ./verify $(CURDIR)
+
+tidy: ## Tidy the go.mod of every module
+	@for m in $(MODULES) tools; do ( cd $$m && GOWORK=off $(GO) mod tidy ) || exit 1; done
+
+tidy-check: ## Fail when a go.mod or go.sum is not tidy
+	@for m in $(MODULES) tools; do ( cd $$m && GOWORK=off $(GO) mod tidy -diff ) || exit 1; done
+
+check: fmt-check vet lint verify build test ## What a change must pass before it is handed in
+
+tools: $(BIN)/.tools ## Build the pinned lint tools into .bin/ (two minutes, once)
+
+$(BIN)/.tools: tools/go.mod tools/go.sum
+	@mkdir -p $(BIN)
+	GOWORK=off $(GO) build -C tools -o $(BIN)/ tool
+	@touch $@
+
+clean: ## Remove what was built
+	rm -rf $(BIN)
+
+build/% vet/% test/% race/% alone/% fuzz/% lint/%:
+	@$(MAKE) --no-print-directory $(@D) MODULES=$*
