@@ -2,9 +2,21 @@ package rpc
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 
 	"github.com/simd-drive/go/muxio"
+)
+
+// Defaults of [Config].
+const (
+	DefaultMaxMessageBytes  = 64 << 20
+	DefaultMaxCalls         = 1024
+	DefaultMaxBufferedBytes = 256 << 20
 )
 
 // Config sets up a [Conn]. The zero value is ready to use at a calling end.
@@ -23,37 +35,246 @@ type Config struct {
 	// MaxCalls bounds the calls of the peer that run at a time; further ones
 	// fail with [ResourceExhausted]. 0 means [DefaultMaxCalls].
 	MaxCalls int
+	// MaxBufferedBytes bounds the unary requests and responses of the whole
+	// connection that are being received, together; what exceeds it fails
+	// with [ResourceExhausted]. 0 means [DefaultMaxBufferedBytes].
+	MaxBufferedBytes int
 	// Logger receives what goes wrong on the connection; nil is silent.
 	Logger *slog.Logger
 }
 
-// Conn is a connection over which both ends may call each other.
-type Conn struct{}
-
-// NewConn starts a connection over t, which it owns from now on.
-func NewConn(t muxio.Transport, cfg Config) *Conn { panic("contract") }
-
-// Invoke implements [Invoker].
-func (c *Conn) Invoke(ctx context.Context, method MethodID, request Message) ([]byte, error) {
-	panic("contract")
+// withDefaults fills zero fields and refuses values that cannot work.
+func (cfg Config) withDefaults() (Config, error) {
+	for _, f := range []struct {
+		name     string
+		value    *int
+		fallback int
+	}{
+		{"MaxMessageBytes", &cfg.MaxMessageBytes, DefaultMaxMessageBytes},
+		{"MaxCalls", &cfg.MaxCalls, DefaultMaxCalls},
+		{"MaxBufferedBytes", &cfg.MaxBufferedBytes, DefaultMaxBufferedBytes},
+	} {
+		if *f.value == 0 {
+			*f.value = f.fallback
+		}
+		if *f.value < 0 {
+			return cfg, fmt.Errorf("rpc: %s is %d, must not be negative", f.name, *f.value)
+		}
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return cfg, nil
 }
 
-// OpenCall implements [Invoker].
-func (c *Conn) OpenCall(ctx context.Context, method MethodID, request Message) (ClientCall, error) {
-	panic("contract")
+// Conn is a connection over which both ends may call each other. All methods
+// are safe for concurrent use.
+//
+// Beside the session's goroutines a connection has one that waits for the
+// session's end, started by [NewConn], and one for each call of the peer that
+// is being answered. [Conn.Wait] waits for all of them.
+type Conn struct {
+	cfg      Config
+	session  *muxio.Session
+	buffered atomic.Int64 // bytes of unary messages being received
+
+	base    context.Context // of all handlers; ends with the session
+	running sync.WaitGroup  // the watcher and the handlers
+
+	mu       sync.Mutex
+	pending  map[uint32]responder // own calls by request id
+	calls    int                  // calls of the peer that run
+	draining bool
+	idle     chan struct{} // closed when draining and calls is 0
+	ended    error         // fails new calls
 }
 
-// Drain refuses new calls of the peer, waits until those in flight are
-// answered or ctx ends, then closes the connection with reason.
-func (c *Conn) Drain(ctx context.Context, reason muxio.CloseReason) error { panic("contract") }
+// responder takes the response to an own call.
+type responder interface {
+	// respond is called from the read loop when the header of the response
+	// has arrived; it returns what takes the rest.
+	respond(h header, stream *muxio.RecvStream) sink
+	// abort fails a call whose response has not begun.
+	abort(err error)
+}
 
-// Close closes the connection; pending calls fail with [Unavailable]. It waits
-// until every goroutine of the connection has ended, except handlers that
-// ignore their context.
-func (c *Conn) Close(reason muxio.CloseReason) error { panic("contract") }
+// NewConn starts a connection over t, which it owns from now on, also when an
+// error is returned: cfg holds a value that cannot work.
+func NewConn(t muxio.Transport, cfg Config) (*Conn, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		_ = t.Close(muxio.CloseReason{Code: muxio.CloseInternal})
+		return nil, err
+	}
+	c := &Conn{cfg: cfg, pending: make(map[uint32]responder), idle: make(chan struct{})}
+	base, cancel := context.WithCancel(context.Background())
+	c.base = WithPeer(base, c)
+	ready := make(chan struct{}) // the read loop may start before c.session is set
+	c.session, err = muxio.NewSession(t, muxio.Config{
+		Role:   cfg.Role,
+		Limits: cfg.Limits,
+		Accept: func(s *muxio.RecvStream) muxio.Receiver {
+			<-ready
+			return &incoming{conn: c, stream: s}
+		},
+	})
+	if err != nil {
+		cancel()
+		_ = t.Close(muxio.CloseReason{Code: muxio.CloseInternal})
+		return nil, err
+	}
+	c.running.Add(1)
+	go c.watch(cancel)
+	close(ready)
+	return c, nil
+}
+
+// watch fails the pending calls and cancels the handlers when the session
+// ends.
+func (c *Conn) watch(cancel context.CancelFunc) {
+	defer c.running.Done()
+	<-c.session.Done()
+	cause := c.session.Err()
+	var broken *muxio.CloseError
+	if errors.As(cause, &broken) && !broken.Remote {
+		c.cfg.Logger.Warn("connection closed after a violation by the peer", "error", cause)
+	}
+	c.mu.Lock()
+	c.ended = unavailable(cause)
+	pending := c.pending
+	c.pending = nil
+	c.mu.Unlock()
+	cancel()
+	for _, p := range pending {
+		p.abort(c.ended)
+	}
+}
+
+// unavailable is the error of calls on a connection that ended with cause.
+func unavailable(cause error) *Error {
+	if errors.Is(cause, io.EOF) {
+		return &Error{Code: Unavailable, Message: "the peer closed the connection"}
+	}
+	return &Error{Code: Unavailable, Message: cause.Error()}
+}
+
+// Drain refuses new calls of the peer with [Unavailable], waits until those in
+// flight are answered or ctx ends, then closes the connection with reason. It
+// returns ctx's error when calls were cut off.
+func (c *Conn) Drain(ctx context.Context, reason muxio.CloseReason) error {
+	c.mu.Lock()
+	if !c.draining {
+		c.draining = true
+		c.closeIfIdleLocked()
+	}
+	c.mu.Unlock()
+	var err error
+	select {
+	case <-c.idle:
+	case <-c.session.Done():
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	return errors.Join(err, c.Close(reason))
+}
+
+// Close writes what is queued and closes the connection; pending calls fail
+// with [Unavailable] and the contexts of handlers end. It waits for the
+// session's goroutines, not for handlers: they may call it themselves.
+func (c *Conn) Close(reason muxio.CloseReason) error { return c.session.Close(reason) }
 
 // Done is closed when the connection has ended.
-func (c *Conn) Done() <-chan struct{} { panic("contract") }
+func (c *Conn) Done() <-chan struct{} { return c.session.Done() }
 
-// Err returns why the connection ended, nil while it is alive.
-func (c *Conn) Err() error { panic("contract") }
+// Err returns why the connection ended: [muxio.ErrClosed] after Close, [io.EOF]
+// when the peer closed it in good order, else what went wrong. It is nil while
+// the connection is alive.
+func (c *Conn) Err() error { return c.session.Err() }
+
+// Wait blocks until the connection has ended and every handler has returned.
+func (c *Conn) Wait() {
+	<-c.session.Done()
+	c.running.Wait()
+}
+
+// addPending makes p known as the call that awaits the response to id.
+func (c *Conn) addPending(id uint32, p responder) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.pending == nil {
+		return c.endedLocked()
+	}
+	if _, taken := c.pending[id]; taken { // after 2^31 calls
+		return Errorf(ResourceExhausted, "call id %d is still in use", id)
+	}
+	c.pending[id] = p
+	return nil
+}
+
+func (c *Conn) endedLocked() error {
+	if c.ended != nil {
+		return c.ended
+	}
+	return unavailable(muxio.ErrClosed)
+}
+
+// takePending claims the call that awaits the response to id; nil if none
+// does, or another response came first.
+func (c *Conn) takePending(id uint32) responder {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := c.pending[id]
+	delete(c.pending, id)
+	return p
+}
+
+// beginCall counts a call of the peer in, or returns why it is refused.
+func (c *Conn) beginCall() *Error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.ended != nil: // Wait may have returned already
+		return &Error{Code: Unavailable, Message: "the connection has ended"}
+	case c.draining:
+		return &Error{Code: Unavailable, Message: "this end is shutting down"}
+	case c.calls >= c.cfg.MaxCalls:
+		return Errorf(ResourceExhausted, "%d calls are running, limit MaxCalls", c.calls)
+	}
+	c.calls++
+	c.running.Add(1)
+	return nil
+}
+
+// endCall counts a call of the peer out.
+func (c *Conn) endCall() {
+	c.mu.Lock()
+	c.calls--
+	c.closeIfIdleLocked()
+	c.mu.Unlock()
+	c.running.Done()
+}
+
+func (c *Conn) closeIfIdleLocked() {
+	if c.draining && c.calls == 0 {
+		select {
+		case <-c.idle:
+		default:
+			close(c.idle)
+		}
+	}
+}
+
+// callError turns an error of the session below into the error of a call.
+func (c *Conn) callError(err error) error {
+	var e *Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &e):
+		return e
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return ErrorFrom(err)
+	default:
+		return unavailable(err)
+	}
+}

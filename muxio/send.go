@@ -2,6 +2,7 @@ package muxio
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"sync"
 )
@@ -242,5 +243,53 @@ func (w *SendStream) unregister() {
 	w.mu.Unlock()
 	if known {
 		w.session.unregisterSender(w)
+	}
+}
+
+// MaxImmediateBytes bounds a body sent by [SendStream.SendImmediate].
+const MaxImmediateBytes = 8 << 10
+
+// SendImmediate sends a small body as a whole stream without ever blocking, so
+// that a read loop may answer by it. What waits that way is bounded by
+// [Limits.MaxControlBytes]; a peer that exceeds it is disconnected.
+func (w *SendStream) SendImmediate(body Body) error {
+	n := body.Len()
+	if n > MaxImmediateBytes {
+		return fmt.Errorf("muxio: %d bytes to send immediately, limit is %d", n, MaxImmediateBytes)
+	}
+	q := w.session.queue
+	q.mu.Lock()
+	if w.seq != 0 || w.cancelled {
+		q.mu.Unlock()
+		return ErrStreamEnded
+	}
+	err := q.controlLocked(w.id, 0, Open, flatten(&body, n))
+	if err == nil {
+		err = q.controlLocked(w.id, 1, End, nil)
+	}
+	w.seq, w.ended = 2, true
+	q.unlockAndWake()
+	w.session.check(err)
+	return err
+}
+
+// flatten copies a body of n bytes into one slice.
+func flatten(body *Body, n int) []byte {
+	p := make([]byte, 0, n)
+	p = append(append(p, body.Prefix...), body.Bytes...)
+	for _, m := range body.More {
+		p = append(p, m...)
+	}
+	return p
+}
+
+// CancelUnlessEnded cancels the stream if its end has not been sent.
+func (w *SendStream) CancelUnlessEnded() {
+	q := w.session.queue
+	q.mu.Lock()
+	ended := w.ended
+	q.mu.Unlock()
+	if !ended {
+		w.Cancel()
 	}
 }

@@ -1,0 +1,116 @@
+package rpc
+
+import "encoding/binary"
+
+// messageType is the first byte of an RPC message.
+type messageType uint8
+
+const (
+	callMessage     messageType = 0
+	responseMessage messageType = 1
+)
+
+// status is the metadata byte of a response.
+type status uint8
+
+const (
+	// statusOK: the payload is the response.
+	statusOK status = 0
+	// statusFail: the payload is an encoded Error.
+	statusFail status = 1
+	// statusSystem: the payload is a text.
+	statusSystem status = 2
+	// statusNoMethod: the method is not answered here.
+	statusNoMethod status = 3
+)
+
+// headerBytes is the size of the fixed part of an RPC header, which opens
+// every stream. All numbers are little-endian:
+//
+//	| type u8 | request u32 | method u64 | m u16 | m bytes of metadata |
+//
+// A response has the status as its metadata. A call has none; what a later
+// version puts there is skipped.
+const headerBytes = 15
+
+// header is the beginning of an RPC message.
+type header struct {
+	typ messageType
+	// request correlates a response with its call; the caller takes the id
+	// of the stream that the call went out on.
+	request  uint32
+	method   MethodID
+	metadata []byte
+}
+
+func appendHeader(dst []byte, h header) []byte {
+	dst = append(dst, byte(h.typ))
+	dst = binary.LittleEndian.AppendUint32(dst, h.request)
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(h.method))
+	dst = binary.LittleEndian.AppendUint16(dst, uint16(len(h.metadata)))
+	return append(dst, h.metadata...)
+}
+
+// parseHeader takes the header from the front of b; ok is false while b does
+// not hold all of it. The metadata aliases b.
+func parseHeader(b []byte) (h header, rest []byte, ok bool) {
+	if len(b) < headerBytes {
+		return h, b, false
+	}
+	end := headerBytes + int(binary.LittleEndian.Uint16(b[13:]))
+	if len(b) < end {
+		return h, b, false
+	}
+	h.typ = messageType(b[0])
+	h.request = binary.LittleEndian.Uint32(b[1:])
+	h.method = MethodID(binary.LittleEndian.Uint64(b[5:]))
+	h.metadata = b[headerBytes:end:end]
+	return h, b[end:], true
+}
+
+// Messages of a streaming call follow each other in the stream's bytes, each
+// behind its size plus one as a uvarint. A zero instead closes a response: a
+// status byte follows it, and for a failure the encoded Error up to the end of
+// the stream. A response that ends without is incomplete.
+const closingMark = 0
+
+// appendSize appends the mark in front of a message of n bytes.
+func appendSize(dst []byte, n int) []byte { return binary.AppendUvarint(dst, uint64(n)+1) }
+
+// maxErrorBytes bounds the encoded Error of a response: code, two lengths and
+// two texts.
+const maxErrorBytes = 1 + 2 + 2 + MaxErrorReason + MaxErrorMessage
+
+// responseStatus reads the status of a response header.
+func responseStatus(h header) status {
+	if len(h.metadata) == 0 {
+		return statusOK
+	}
+	return status(h.metadata[0])
+}
+
+// failure returns the error that a response with status s and the given
+// payload stands for, nil for statusOK.
+func failure(s status, payload []byte) error {
+	switch s {
+	case statusOK:
+		return nil
+	case statusFail:
+		e, err := ParseError(payload)
+		if err != nil {
+			return Errorf(Internal, "undecodable error from the peer")
+		}
+		return e
+	case statusSystem:
+		return &Error{Code: Internal, Message: cut(string(payload), MaxErrorMessage)}
+	case statusNoMethod:
+		return &Error{Code: Unimplemented, Message: "the peer does not answer this method"}
+	default:
+		return Errorf(Internal, "response with unknown status %d", s)
+	}
+}
+
+// appendFailure appends the status byte and payload that stand for e.
+func appendFailure(dst []byte, e *Error) []byte {
+	return AppendError(append(dst, byte(statusFail)), e)
+}

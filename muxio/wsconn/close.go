@@ -1,0 +1,76 @@
+package wsconn
+
+import (
+	"errors"
+	"io"
+	"net"
+	"time"
+
+	"github.com/simd-drive/go/muxio"
+)
+
+// Close implements [muxio.Transport]: it sends the reason, waits up to
+// [Config.CloseTimeout] for the peer's close frame, closes the connection, and
+// waits for the transport's goroutine. Messages that arrive meanwhile are
+// dropped. A further call waits for the first one and returns its result.
+func (t *Transport) Close(reason muxio.CloseReason) error {
+	t.closeOnce.Do(func() { t.closeErr = t.shutDown(reason) })
+	return t.closeErr
+}
+
+func (t *Transport) shutDown(reason muxio.CloseReason) error {
+	close(t.stop)
+	deadline := time.Now().Add(t.cfg.CloseTimeout)
+	t.deadlineMu.Lock()
+	t.closing = true
+	// A connection without deadlines is closed already, so nothing waits.
+	_ = t.conn.SetReadDeadline(deadline)
+	t.deadlineMu.Unlock()
+
+	err := t.sendClose(reason, deadline)
+	var netErr net.Error
+	if broken := errors.As(err, &netErr); broken {
+		t.cut()
+	} else {
+		// An error here says that a close frame was sent before, to refuse
+		// something: the peer should get to read that one too.
+		t.drain(deadline)
+	}
+	// The bytes that mattered were confirmed by WriteMessage: what the system
+	// reports about a connection that is given up helps nobody.
+	_ = t.conn.Close()
+	<-t.idle
+	return nil
+}
+
+// cut closes a connection on which nothing can be written any more. Under TLS
+// the ordinary Close would try to, for several seconds.
+func (t *Transport) cut() {
+	if c, ok := t.conn.NetConn().(interface{ NetConn() net.Conn }); ok {
+		_ = c.NetConn().Close()
+	}
+}
+
+// drain reads until the peer's close frame or the deadline. Closing a socket
+// with unread data would reset it, and the peer might never see the reason.
+func (t *Transport) drain(deadline time.Time) {
+	t.readMu.Lock() // a pending ReadMessage ends by the same deadline
+	defer t.readMu.Unlock()
+	switch {
+	case t.readErr == nil:
+		for {
+			if _, _, err := t.conn.NextReader(); err != nil {
+				t.readErr = t.readError(err)
+				return
+			}
+		}
+	case t.peerClose != nil, errors.Is(t.readErr, ErrSilent), errors.Is(t.readErr, ErrNotReading):
+		return
+	}
+	// The WebSocket reader stopped at a violation: what follows is not
+	// understood, only taken off the socket.
+	raw := t.conn.NetConn()
+	if err := raw.SetReadDeadline(deadline); err == nil {
+		_, _ = io.Copy(io.Discard, raw)
+	}
+}

@@ -1,0 +1,238 @@
+package wsconn
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/simd-drive/go/muxio"
+)
+
+// Errors of a transport. Where the peer closed the connection or violated the
+// protocol, the error is a [*muxio.CloseError] instead.
+var (
+	// ErrSilent reports that the peer sent nothing for the time that
+	// [Config.PongTimeout] allows: it hangs, or the network lost it.
+	ErrSilent = errors.New("wsconn: peer is silent")
+	// ErrNotReading reports that the peer did not take a message within
+	// [Config.WriteTimeout].
+	ErrNotReading = errors.New("wsconn: peer does not read")
+)
+
+// firstBufferBytes is the size with which the read buffer starts.
+const firstBufferBytes = 4 << 10
+
+// Transport is a [muxio.Transport] over a WebSocket connection.
+type Transport struct {
+	conn Conn
+	cfg  Config
+
+	// readMu is held while reading: by ReadMessage, and by Close while it
+	// waits for the peer's close frame. It guards what follows.
+	readMu      sync.Mutex
+	buf         []byte
+	readErr     error // the first failure; permanent
+	peerClose   *muxio.CloseReason
+	windowStart time.Time // of the second in which controls counts
+	controls    int
+
+	// deadlineMu guards the read deadline: Close sets the last one. It may be
+	// taken with readMu held, not the other way round.
+	deadlineMu sync.Mutex
+	armed      time.Time
+	closing    bool
+
+	// failMu guards the failure that keepalive found.
+	failMu  sync.Mutex
+	failure error
+
+	pongs chan string   // payloads of pings to answer
+	stop  chan struct{} // closed by Close
+	idle  chan struct{} // closed by keepalive when it ends
+
+	closeOnce sync.Once
+	closeErr  error
+}
+
+var _ muxio.Transport = (*Transport)(nil)
+
+// New returns a transport over conn, which it owns from now on. It starts the
+// goroutine that pings the peer; Close ends it.
+func New(conn Conn, cfg Config) *Transport {
+	t := &Transport{
+		conn:  conn,
+		cfg:   cfg.withDefaults(),
+		pongs: make(chan string, MaxPendingPongs),
+		stop:  make(chan struct{}),
+		idle:  make(chan struct{}),
+	}
+	conn.SetReadLimit(int64(t.cfg.MaxMessageBytes))
+	conn.SetPingHandler(t.onPing)
+	conn.SetPongHandler(t.onPong)
+	conn.SetCloseHandler(t.onClose)
+	t.arm()
+	// Started here, ended by Close, which waits for it.
+	go t.keepalive()
+	return t
+}
+
+// ReadMessage implements [muxio.Transport]. It fails with [ErrSilent] when the
+// peer sends nothing for too long, with [net.ErrClosed] after Close, and with a
+// [*muxio.CloseError] when the peer closed the connection or broke a rule. The
+// error is permanent.
+func (t *Transport) ReadMessage() ([]byte, error) {
+	t.readMu.Lock()
+	defer t.readMu.Unlock()
+	if t.readErr != nil {
+		return nil, t.readErr
+	}
+	t.arm() // the caller may have been away for longer than the deadline
+	msg, err := t.read()
+	if err != nil {
+		t.readErr = t.readError(err)
+		return nil, t.readErr
+	}
+	return msg, nil
+}
+
+func (t *Transport) read() ([]byte, error) {
+	kind, r, err := t.conn.NextReader()
+	if err != nil {
+		return nil, err
+	}
+	if kind != binaryMessage {
+		return nil, t.refuse(closeUnsupportedData, "text message; this connection carries binary messages")
+	}
+	if cap(t.buf) > KeptBufferBytes || t.buf == nil {
+		t.buf = make([]byte, 0, firstBufferBytes)
+	}
+	t.buf = t.buf[:0]
+	for {
+		if len(t.buf) == cap(t.buf) {
+			grown := make([]byte, len(t.buf), 2*cap(t.buf))
+			copy(grown, t.buf)
+			t.buf = grown
+		}
+		n, err := r.Read(t.buf[len(t.buf):cap(t.buf)])
+		t.buf = t.buf[:len(t.buf)+n]
+		switch {
+		case len(t.buf) > t.cfg.MaxMessageBytes:
+			return nil, t.refuse(muxio.CloseTooBig, t.tooBig())
+		case err == io.EOF:
+			return t.buf[:len(t.buf):len(t.buf)], nil
+		case err != nil:
+			return nil, err
+		case n > 0:
+			t.arm()
+		}
+	}
+}
+
+func (t *Transport) tooBig() string {
+	return fmt.Sprintf("message over the limit of %d bytes (MaxMessageBytes)", t.cfg.MaxMessageBytes)
+}
+
+// refuse tells the peer that it broke a rule and returns the error to report.
+func (t *Transport) refuse(code muxio.CloseCode, text string) error {
+	reason := muxio.CloseReason{Code: code, Text: text}
+	// The peer may not be reading; Close bounds the time once more.
+	_ = t.sendClose(reason, time.Now().Add(t.cfg.CloseTimeout))
+	return &muxio.CloseError{CloseReason: reason}
+}
+
+// readError turns an error of the connection into the one to report.
+func (t *Transport) readError(err error) error {
+	t.failMu.Lock()
+	failure := t.failure
+	t.failMu.Unlock()
+	t.deadlineMu.Lock()
+	closing := t.closing
+	t.deadlineMu.Unlock()
+
+	var violation *muxio.CloseError
+	var netErr net.Error
+	switch {
+	case errors.As(err, &violation):
+		return err
+	case t.peerClose != nil && (t.peerClose.Code == muxio.CloseNormal || t.peerClose.Code == closeNoStatus):
+		return io.EOF
+	case t.peerClose != nil:
+		return &muxio.CloseError{CloseReason: *t.peerClose, Remote: true}
+	case failure != nil:
+		return failure
+	case closing:
+		return fmt.Errorf("wsconn: read: %w", net.ErrClosed)
+	case t.cfg.ReadLimitErr != nil && errors.Is(err, t.cfg.ReadLimitErr):
+		return &muxio.CloseError{CloseReason: muxio.CloseReason{Code: muxio.CloseTooBig, Text: t.tooBig()}}
+	case errors.As(err, &netErr) && netErr.Timeout():
+		return fmt.Errorf("%w: nothing received for %v", ErrSilent, t.cfg.PongTimeout)
+	}
+	return fmt.Errorf("wsconn: read: %w", err)
+}
+
+// WriteMessage implements [muxio.Transport]. It fails with [ErrNotReading] when
+// the peer does not take the message in time; after an error the connection
+// can only be closed.
+func (t *Transport) WriteMessage(pieces [][]byte) error {
+	if err := t.conn.SetWriteDeadline(time.Now().Add(t.cfg.WriteTimeout)); err != nil {
+		return fmt.Errorf("wsconn: write: %w", err)
+	}
+	if err := t.write(pieces); err != nil {
+		return t.writeError(err)
+	}
+	return nil
+}
+
+func (t *Transport) write(pieces [][]byte) error {
+	if len(pieces) == 1 {
+		return t.conn.WriteMessage(binaryMessage, pieces[0])
+	}
+	w, err := t.conn.NextWriter(binaryMessage)
+	if err != nil {
+		return err
+	}
+	for _, p := range pieces {
+		if _, err := w.Write(p); err != nil {
+			return err
+		}
+	}
+	return w.Close()
+}
+
+func (t *Transport) writeError(err error) error {
+	var netErr net.Error
+	if errors.As(err, &netErr) && netErr.Timeout() {
+		return fmt.Errorf("%w: a message was not taken within %v", ErrNotReading, t.cfg.WriteTimeout)
+	}
+	return fmt.Errorf("wsconn: write: %w", err)
+}
+
+// sendClose sends a close frame with as much of the text as it can carry.
+func (t *Transport) sendClose(reason muxio.CloseReason, deadline time.Time) error {
+	var payload []byte
+	if reason.Code != closeNoStatus {
+		payload = binary.BigEndian.AppendUint16(nil, uint16(reason.Code))
+		payload = append(payload, cutText(reason.Text)...)
+	}
+	return t.conn.WriteControl(closeMessage, payload, deadline)
+}
+
+// cutText returns the longest valid text of at most [muxio.MaxCloseText] bytes
+// with which s begins.
+func cutText(s string) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if len(s) <= muxio.MaxCloseText {
+		return s
+	}
+	end := muxio.MaxCloseText
+	for !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end]
+}
