@@ -36,8 +36,9 @@ const (
 	// as RFC 6455 section 5.5.3 allows.
 	MaxPendingPongs = 16
 	// KeptBufferBytes is the largest read buffer that is kept from one
-	// message to the next.
-	KeptBufferBytes = 256 << 10
+	// message to the next: enough for what one end gathers into a message
+	// under bulk traffic with the default limits of a session.
+	KeptBufferBytes = 512 << 10
 )
 
 // Config sets up a [Transport]. A field that is zero or negative takes its

@@ -1,0 +1,145 @@
+package wsclient
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/gorilla/websocket"
+
+	rpc "github.com/simd-drive/go/muxio-rpc-service"
+	"github.com/simd-drive/go/muxio/wsconn"
+)
+
+// Dial opens a connection to rawURL, which has the scheme ws or wss. ctx bounds
+// the handshake only. It fails with [ErrBadURL], with a [*HandshakeError] when
+// the other end answered but did not accept, and otherwise with an error that
+// wraps the network's or that of TLS.
+func Dial(ctx context.Context, rawURL string, opts Options) (*Client, error) {
+	u, err := parseURL(rawURL)
+	if err != nil {
+		return nil, err
+	}
+	ws, err := handshake(ctx, u, opts)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := rpc.NewConn(wsconn.New(ws, opts.transport()), opts.conn())
+	if err != nil {
+		return nil, fmt.Errorf("wsclient: %w", err)
+	}
+	return &Client{conn: conn}, nil
+}
+
+// parseURL accepts what RFC 6455 section 3 allows, and says what is wrong with
+// anything else. Its errors do not repeat a password.
+func parseURL(rawURL string) (*url.URL, error) {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		// The error of url.Parse quotes the address with all that is in it.
+		return nil, fmt.Errorf("%w: it does not parse", ErrBadURL)
+	}
+	switch {
+	case u.Scheme != "ws" && u.Scheme != "wss":
+		return nil, fmt.Errorf("%w %q: the scheme must be ws or wss", ErrBadURL, u.Redacted())
+	case u.Hostname() == "":
+		return nil, fmt.Errorf("%w %q: no host", ErrBadURL, u.Redacted())
+	case u.User != nil:
+		return nil, fmt.Errorf("%w %q: put credentials into a header", ErrBadURL, u.Redacted())
+	case u.Fragment != "":
+		return nil, fmt.Errorf("%w %q: it has a fragment", ErrBadURL, u.Redacted())
+	}
+	return u, nil
+}
+
+func handshake(ctx context.Context, u *url.URL, opts Options) (*websocket.Conn, error) {
+	timeout := opts.HandshakeTimeout
+	if timeout <= 0 {
+		timeout = DefaultHandshakeTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+
+	guard := &dialGuard{ctx: ctx, dial: opts.DialContext}
+	if guard.dial == nil {
+		guard.dial = new(net.Dialer).DialContext
+	}
+	dialer := websocket.Dialer{
+		NetDialContext:  guard.DialContext,
+		TLSClientConfig: opts.TLS,
+		ReadBufferSize:  readBufferBytes,
+		WriteBufferSize: writeBufferBytes,
+		Subprotocols:    []string{wsconn.Subprotocol},
+	}
+	ws, resp, err := dialer.DialContext(context.WithoutCancel(ctx), u.String(), opts.Header)
+	ended := !guard.release()
+	switch {
+	case ended || (err != nil && ctx.Err() != nil):
+		return nil, fmt.Errorf("wsclient: dial %s: %w", u.Redacted(), ctx.Err())
+	case err != nil && resp != nil:
+		return nil, refusal(u, resp)
+	case err != nil:
+		return nil, fmt.Errorf("wsclient: dial %s: %w", u.Redacted(), err)
+	}
+	if reason := unfit(resp, ws.Subprotocol()); reason != "" {
+		_ = ws.Close()
+		return nil, &HandshakeError{URL: u.Redacted(), StatusCode: resp.StatusCode, Reason: reason}
+	}
+	return ws, nil
+}
+
+// refusal describes a response that did not open a WebSocket.
+func refusal(u *url.URL, resp *http.Response) *HandshakeError {
+	// The body is in memory already and cut; a part of it still explains.
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxBodyBytes))
+	reason := "the server did not open a WebSocket"
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		reason = "the response is not a valid WebSocket handshake"
+	}
+	return &HandshakeError{
+		URL:        u.Redacted(),
+		StatusCode: resp.StatusCode,
+		Body:       strings.TrimSpace(strings.ToValidUTF8(string(body), "\uFFFD")),
+		Reason:     reason,
+	}
+}
+
+// unfit says why an open WebSocket cannot be used, or nothing.
+func unfit(resp *http.Response, subprotocol string) string {
+	switch {
+	case subprotocol == "":
+		return "the server did not select the subprotocol " + wsconn.Subprotocol
+	case subprotocol != wsconn.Subprotocol:
+		return fmt.Sprintf("the server selected the subprotocol %q, asked for was %s", subprotocol, wsconn.Subprotocol)
+	case resp.Header.Get("Sec-WebSocket-Extensions") != "":
+		// Compression would evade the limit on the size of messages.
+		return "the server selected an extension that was not offered"
+	}
+	return ""
+}
+
+// dialGuard opens the network connection and closes it when the context of the
+// handshake ends. gorilla/websocket gets a context that never does: it would
+// heed the deadline only, and report it as an error of the network.
+type dialGuard struct {
+	ctx  context.Context // of one handshake
+	dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	stop func() bool
+}
+
+// DialContext opens the connection and begins to watch the context.
+func (g *dialGuard) DialContext(_ context.Context, network, addr string) (net.Conn, error) {
+	conn, err := g.dial(g.ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	g.stop = context.AfterFunc(g.ctx, func() { _ = conn.Close() })
+	return conn, nil
+}
+
+// release ends the watch and reports false when the connection was closed.
+func (g *dialGuard) release() bool { return g.stop == nil || g.stop() }

@@ -1,0 +1,86 @@
+package wsclient
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/simd-drive/go/muxio"
+	rpc "github.com/simd-drive/go/muxio-rpc-service"
+	"github.com/simd-drive/go/muxio/wsconn"
+)
+
+// DefaultHandshakeTimeout bounds [Dial] when neither its context nor
+// [Options.HandshakeTimeout] does so earlier.
+const DefaultHandshakeTimeout = 10 * time.Second
+
+const (
+	// readBufferBytes is the size of the buffer between socket and messages.
+	readBufferBytes = 64 << 10
+	// writeBufferBytes holds one message of the usual size, so that it leaves
+	// as one frame in one system call: what a session gathers before it
+	// writes, one chunk, and headers.
+	writeBufferBytes = 64<<10 + 4<<10
+	// maxBodyBytes bounds what a [HandshakeError] quotes of the response.
+	maxBodyBytes = 512
+)
+
+// Options sets up a [Client]. The zero value is ready to use.
+type Options struct {
+	// Header is sent with the handshake, for instance Authorization.
+	Header http.Header
+	// TLS configures wss connections; nil verifies the server against the
+	// roots of the system.
+	TLS *tls.Config
+	// DialContext opens the network connection; nil dials TCP.
+	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Handler answers the calls of the server; nil answers none.
+	Handler rpc.Handler
+	// Conn carries the limits of the connection. Its Role, and its Handler
+	// and Logger where the fields here are set, are replaced.
+	Conn rpc.Config
+	// MaxMessageBytes bounds a received WebSocket message, which carries many
+	// frames; 0 means [wsconn.DefaultMaxMessageBytes].
+	MaxMessageBytes int
+	// HandshakeTimeout bounds dialing, TLS and upgrade together; 0 means
+	// [DefaultHandshakeTimeout].
+	HandshakeTimeout time.Duration
+	// PingInterval is the time between pings to the server; 0 means
+	// [wsconn.DefaultPingInterval].
+	PingInterval time.Duration
+	// PongTimeout is how long the server may be silent; 0 means
+	// [wsconn.DefaultPongTimeout].
+	PongTimeout time.Duration
+	// WriteTimeout is how long the server may take to accept one message; 0
+	// means [wsconn.DefaultWriteTimeout].
+	WriteTimeout time.Duration
+	// Logger receives what goes wrong on the connection; nil is silent.
+	Logger *slog.Logger
+}
+
+func (o Options) conn() rpc.Config {
+	cfg := o.Conn
+	cfg.Role = muxio.Initiator
+	if o.Handler != nil {
+		cfg.Handler = o.Handler
+	}
+	if o.Logger != nil {
+		cfg.Logger = o.Logger
+	}
+	return cfg
+}
+
+func (o Options) transport() wsconn.Config {
+	return wsconn.Config{
+		MaxMessageBytes: o.MaxMessageBytes,
+		ReadLimitErr:    websocket.ErrReadLimit,
+		PingInterval:    o.PingInterval,
+		PongTimeout:     o.PongTimeout,
+		WriteTimeout:    o.WriteTimeout,
+	}
+}

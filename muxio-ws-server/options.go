@@ -1,0 +1,103 @@
+package wsserver
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/simd-drive/go/muxio"
+	rpc "github.com/simd-drive/go/muxio-rpc-service"
+	"github.com/simd-drive/go/muxio/wsconn"
+)
+
+// Defaults of [Options].
+const (
+	// DefaultMaxConnections bounds the connections that are open at a time.
+	DefaultMaxConnections = 1024
+	// DefaultHandshakeTimeout bounds the sending of the upgrade response.
+	DefaultHandshakeTimeout = 10 * time.Second
+)
+
+const (
+	// readBufferBytes is the size of the buffer between socket and messages.
+	readBufferBytes = 64 << 10
+	// writeBufferBytes is the size of the shared buffers in which small
+	// pieces of a message are gathered. Pieces over twice this size go to the
+	// socket from where they are.
+	writeBufferBytes = 16 << 10
+	// retryAfterSeconds is what a client hears that finds the server full.
+	retryAfterSeconds = "1"
+)
+
+// Options sets up a [Server]. The zero value is ready to use.
+type Options struct {
+	// Handler answers the calls of clients; nil answers none.
+	Handler rpc.Handler
+	// OnConnect is called for each connection with the request that opened
+	// it, in the goroutine of that request; nil is allowed. Calls of the
+	// client may come in before. It may stay until conn.Done is closed, and
+	// must then return: Shutdown waits for it. The request's context lives as
+	// long as the connection.
+	OnConnect func(conn *rpc.Conn, r *http.Request)
+	// CheckOrigin decides whether a request is served, given its Origin
+	// header. nil refuses requests whose Origin names another host, as those
+	// of foreign web pages do; programs send no Origin and pass.
+	CheckOrigin func(r *http.Request) bool
+	// MaxConnections bounds the connections that are open at a time; further
+	// ones get the status 503. 0 means [DefaultMaxConnections].
+	MaxConnections int
+	// Conn carries the limits of each connection. Its Role, and its Handler
+	// and Logger where the fields here are set, are replaced.
+	Conn rpc.Config
+	// MaxMessageBytes bounds a received WebSocket message, which carries many
+	// frames; 0 means [wsconn.DefaultMaxMessageBytes].
+	MaxMessageBytes int
+	// HandshakeTimeout bounds the sending of the upgrade response; 0 means
+	// [DefaultHandshakeTimeout]. The reading of the request is bounded by
+	// ReadHeaderTimeout of the HTTP server.
+	HandshakeTimeout time.Duration
+	// PingInterval is the time between pings to a client; 0 means
+	// [wsconn.DefaultPingInterval].
+	PingInterval time.Duration
+	// PongTimeout is how long a client may be silent; 0 means
+	// [wsconn.DefaultPongTimeout].
+	PongTimeout time.Duration
+	// WriteTimeout is how long a client may take to accept one message; 0
+	// means [wsconn.DefaultWriteTimeout].
+	WriteTimeout time.Duration
+	// Logger receives what goes wrong on connections; nil is silent.
+	Logger *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	if o.MaxConnections <= 0 {
+		o.MaxConnections = DefaultMaxConnections
+	}
+	if o.HandshakeTimeout <= 0 {
+		o.HandshakeTimeout = DefaultHandshakeTimeout
+	}
+	o.Conn.Role = muxio.Responder
+	if o.Handler != nil {
+		o.Conn.Handler = o.Handler
+	}
+	if o.Logger == nil {
+		o.Logger = o.Conn.Logger
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	o.Conn.Logger = o.Logger
+	return o
+}
+
+func (o Options) transport() wsconn.Config {
+	return wsconn.Config{
+		MaxMessageBytes: o.MaxMessageBytes,
+		ReadLimitErr:    websocket.ErrReadLimit,
+		PingInterval:    o.PingInterval,
+		PongTimeout:     o.PongTimeout,
+		WriteTimeout:    o.WriteTimeout,
+	}
+}

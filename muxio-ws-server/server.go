@@ -1,0 +1,172 @@
+package wsserver
+
+import (
+	"context"
+	"net/http"
+	"sync"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/simd-drive/go/muxio"
+	rpc "github.com/simd-drive/go/muxio-rpc-service"
+	"github.com/simd-drive/go/muxio/wsconn"
+)
+
+// Server accepts connections. Its methods are safe for concurrent use.
+type Server struct {
+	opts     Options
+	upgrader websocket.Upgrader
+
+	mu       sync.Mutex
+	conns    map[*rpc.Conn]struct{}
+	requests int           // being served, each of one connection
+	closing  bool          // no further connection is accepted
+	idle     chan struct{} // closed when closing and requests is 0
+}
+
+// New returns a server. It does nothing until requests reach it.
+func New(opts Options) *Server {
+	opts = opts.withDefaults()
+	return &Server{
+		opts: opts,
+		upgrader: websocket.Upgrader{
+			HandshakeTimeout: opts.HandshakeTimeout,
+			ReadBufferSize:   readBufferBytes,
+			WriteBufferSize:  writeBufferBytes,
+			WriteBufferPool:  new(sync.Pool),
+			Subprotocols:     []string{wsconn.Subprotocol},
+			CheckOrigin:      opts.CheckOrigin,
+			Error:            upgradeError,
+		},
+		conns: make(map[*rpc.Conn]struct{}),
+		idle:  make(chan struct{}),
+	}
+}
+
+// ServeHTTP upgrades the request to a connection and returns when that has
+// ended. A request that cannot be upgraded is answered with a text that says
+// what is expected.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !checkUpgrade(w, r) {
+		return
+	}
+	if refusal := s.begin(); refusal != "" {
+		w.Header().Set("Retry-After", retryAfterSeconds)
+		http.Error(w, refusal, http.StatusServiceUnavailable)
+		return
+	}
+	defer s.finish()
+	ws, err := s.upgrader.Upgrade(w, r, nil)
+	if err != nil {
+		return // answered by upgradeError, or the client is gone
+	}
+	conn, err := rpc.NewConn(wsconn.New(ws, s.opts.transport()), s.opts.Conn)
+	if err != nil {
+		s.opts.Logger.Error("connection refused because of the server's own limits", "error", err)
+		return
+	}
+	// Also when OnConnect panics: net/http recovers, and knows the connection
+	// no more.
+	defer conn.Wait()
+	defer func() { _ = conn.Close(goingAway) }() // mostly closed already
+	if !s.add(conn) {
+		return // shut down while the request was upgraded
+	}
+	defer s.remove(conn)
+	if s.opts.OnConnect != nil {
+		s.opts.OnConnect(conn, r)
+	}
+	<-conn.Done()
+}
+
+var goingAway = muxio.CloseReason{Code: muxio.CloseGoingAway, Text: "server is shutting down"}
+
+// Connections returns the number of connections that are open.
+func (s *Server) Connections() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.conns)
+}
+
+// Shutdown refuses new connections, answers the calls in flight on the open
+// ones and closes them. When ctx ends first it closes the rest at once, and
+// returns the error of ctx. Without an error, every connection has ended, and
+// every handler and OnConnect has returned.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.each(func(c *rpc.Conn) { _ = c.Drain(ctx, goingAway) })
+	select {
+	case <-s.idle:
+		return nil
+	case <-ctx.Done():
+		_ = s.Close()
+		return ctx.Err()
+	}
+}
+
+// Close refuses new connections and closes the open ones. Calls in flight fail
+// at both ends. It does not wait for handlers.
+func (s *Server) Close() error {
+	s.each(func(c *rpc.Conn) { _ = c.Close(goingAway) })
+	return nil
+}
+
+// each marks the server as closing and runs end on all connections at a time.
+// What end returns is left out by its callers: a connection that cannot be
+// closed in good order is closed all the same.
+func (s *Server) each(end func(*rpc.Conn)) {
+	var ended sync.WaitGroup
+	s.mu.Lock()
+	if !s.closing {
+		s.closing = true
+		if s.requests == 0 {
+			close(s.idle)
+		}
+	}
+	for c := range s.conns {
+		// Ends with end, which is bounded; waited for below.
+		ended.Go(func() { end(c) })
+	}
+	s.mu.Unlock()
+	ended.Wait()
+}
+
+// begin counts a request in, or says why it is refused.
+func (s *Server) begin() (refusal string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closing:
+		return "this server is shutting down"
+	case s.requests >= s.opts.MaxConnections:
+		return "this server has as many connections as it accepts; try again later"
+	}
+	s.requests++
+	return ""
+}
+
+// finish counts a request out.
+func (s *Server) finish() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.requests--
+	if s.closing && s.requests == 0 {
+		close(s.idle)
+	}
+}
+
+// add registers a connection unless the server is closing.
+func (s *Server) add(c *rpc.Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		return false
+	}
+	s.conns[c] = struct{}{}
+	return true
+}
+
+func (s *Server) remove(c *rpc.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
+}
