@@ -1,0 +1,168 @@
+package driveservice
+
+import "github.com/simd-drive/go/muxio-rpc-service"
+
+// Smallest encodings of list elements, in bytes: one for each field.
+const (
+	minReadResult  = 3
+	minEntryRecord = 8
+)
+
+func putResult(w *rpc.Builder, v ReadResult) {
+	w.Bool(v.Found)
+	w.Uvarint(uint64(v.Checksum))
+	w.Bytes(v.Value)
+}
+
+func takeResult(c *rpc.Cursor) ReadResult {
+	return ReadResult{Found: c.Bool(), Checksum: uint32(c.Uint(32)), Value: c.Bytes()}
+}
+
+var readResponse = codec[ReadResponse]{
+	owner: func(v ReadResponse) any { return v.Owner },
+	build: func(w rpc.Builder, v ReadResponse) rpc.Builder { putResult(&w, v.Result); return w },
+	parse: func(c rpc.Cursor) (ReadResponse, rpc.Cursor) {
+		v := ReadResponse{Result: takeResult(&c)}
+		return v, c
+	},
+}
+
+var batchReadResponse = codec[BatchReadResponse]{
+	owner: func(v BatchReadResponse) any { return v.Owner },
+	count: func(v BatchReadResponse) int { return len(v.Results) },
+	limit: MaxBatch,
+	build: func(w rpc.Builder, v BatchReadResponse) rpc.Builder {
+		w.Uvarint(uint64(len(v.Results)))
+		for _, r := range v.Results {
+			putResult(&w, r)
+		}
+		return w
+	},
+	parse: func(c rpc.Cursor) (BatchReadResponse, rpc.Cursor) {
+		results, c := list(c, minReadResult, MaxBatch, takeResult)
+		return BatchReadResponse{Results: results}, c
+	},
+}
+
+func putRecord(w *rpc.Builder, v *EntryRecord) {
+	w.Uvarint(v.Offset)
+	w.Uvarint(v.Size)
+	w.Uvarint(v.KeyHash)
+	w.Uvarint(v.PrevOffset)
+	w.Uvarint(uint64(v.Checksum))
+	w.Bool(v.Tombstone)
+	w.Bool(v.Live)
+	w.Bytes(v.Value)
+}
+
+func takeRecord(c *rpc.Cursor) EntryRecord {
+	return EntryRecord{
+		Offset: c.Uvarint(), Size: c.Uvarint(), KeyHash: c.Uvarint(), PrevOffset: c.Uvarint(),
+		Checksum: uint32(c.Uint(32)), Tombstone: c.Bool(), Live: c.Bool(), Value: c.Bytes(),
+	}
+}
+
+var entryPage = codec[EntryPage]{
+	owner: func(v EntryPage) any { return v.Owner },
+	count: func(v EntryPage) int { return len(v.Records) },
+	limit: MaxPageRecords,
+	build: func(w rpc.Builder, v EntryPage) rpc.Builder {
+		w.Uvarint(uint64(len(v.Records)))
+		for i := range v.Records {
+			putRecord(&w, &v.Records[i])
+		}
+		return w
+	},
+	parse: func(c rpc.Cursor) (EntryPage, rpc.Cursor) {
+		records, c := list(c, minEntryRecord, MaxPageRecords, takeRecord)
+		return EntryPage{Records: records}, c
+	},
+}
+
+var metadataResponse = codec[MetadataResponse]{
+	build: func(w rpc.Builder, v MetadataResponse) rpc.Builder {
+		w.Uvarint(v.Offset)
+		w.Uvarint(v.Size)
+		w.Uvarint(v.KeyHash)
+		w.Uvarint(v.PrevOffset)
+		w.Uvarint(uint64(v.Checksum))
+		return w
+	},
+	parse: func(c rpc.Cursor) (MetadataResponse, rpc.Cursor) {
+		v := MetadataResponse{
+			Offset: c.Uvarint(), Size: c.Uvarint(), KeyHash: c.Uvarint(),
+			PrevOffset: c.Uvarint(), Checksum: uint32(c.Uint(32)),
+		}
+		return v, c
+	},
+}
+
+// numberCodec is the codec of a struct with one number.
+func numberCodec[T any](get func(T) uint64, wrap func(uint64) T) codec[T] {
+	return codec[T]{
+		build: func(w rpc.Builder, v T) rpc.Builder { w.Uvarint(get(v)); return w },
+		parse: func(c rpc.Cursor) (T, rpc.Cursor) { n := c.Uvarint(); return wrap(n), c },
+	}
+}
+
+// flagCodec is the codec of a struct with one flag.
+func flagCodec[T any](get func(T) bool, wrap func(bool) T) codec[T] {
+	return codec[T]{
+		build: func(w rpc.Builder, v T) rpc.Builder { w.Bool(get(v)); return w },
+		parse: func(c rpc.Cursor) (T, rpc.Cursor) { b := c.Bool(); return wrap(b), c },
+	}
+}
+
+var (
+	tailResponse = numberCodec(
+		func(v TailResponse) uint64 { return v.Tail },
+		func(n uint64) TailResponse { return TailResponse{n} })
+	lenResponse = numberCodec(
+		func(v LenResponse) uint64 { return v.Entries },
+		func(n uint64) LenResponse { return LenResponse{n} })
+	fileSizeResponse = numberCodec(
+		func(v FileSizeResponse) uint64 { return v.Bytes },
+		func(n uint64) FileSizeResponse { return FileSizeResponse{n} })
+	existsResponse = flagCodec(
+		func(v ExistsResponse) bool { return v.Exists },
+		func(b bool) ExistsResponse { return ExistsResponse{b} })
+	isEmptyResponse = flagCodec(
+		func(v IsEmptyResponse) bool { return v.Empty },
+		func(b bool) IsEmptyResponse { return IsEmptyResponse{b} })
+)
+
+var statsResponse = codec[StatsResponse]{
+	build: func(w rpc.Builder, v StatsResponse) rpc.Builder {
+		w.Uvarint(v.Entries)
+		w.Uvarint(v.LiveEntries)
+		w.Uvarint(v.LiveBytes)
+		w.Uvarint(v.Tombstones)
+		w.Uvarint(v.DeadBytes)
+		w.Uvarint(v.PaddingBytes)
+		w.Uvarint(v.FileBytes)
+		w.Uvarint(v.IndexBytes)
+		w.Uvarint(v.SavingsBytes)
+		return w
+	},
+	parse: func(c rpc.Cursor) (StatsResponse, rpc.Cursor) {
+		v := StatsResponse{
+			Entries: c.Uvarint(), LiveEntries: c.Uvarint(), LiveBytes: c.Uvarint(), Tombstones: c.Uvarint(),
+			DeadBytes: c.Uvarint(), PaddingBytes: c.Uvarint(), FileBytes: c.Uvarint(), IndexBytes: c.Uvarint(),
+			SavingsBytes: c.Uvarint(),
+		}
+		return v, c
+	},
+}
+
+var compactResponse = codec[CompactResponse]{
+	build: func(w rpc.Builder, v CompactResponse) rpc.Builder {
+		w.Uvarint(v.BytesBefore)
+		w.Uvarint(v.BytesAfter)
+		w.Uvarint(v.Entries)
+		return w
+	},
+	parse: func(c rpc.Cursor) (CompactResponse, rpc.Cursor) {
+		v := CompactResponse{BytesBefore: c.Uvarint(), BytesAfter: c.Uvarint(), Entries: c.Uvarint()}
+		return v, c
+	},
+}
