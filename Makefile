@@ -32,9 +32,9 @@ help: ## List the targets
 build: ## Compile every package of every module
 	$(GO) build -o /dev/null $(PACKAGES)
 
-programs: ## Build the programs into .bin/
-	@mkdir -p $(BIN)
-	$(GO) build -trimpath -o $(BIN)/ ./drive-ws-server/... ./drive-cli/...
+programs: ## Build the programs drive and drive-ws-server into .bin/
+	$(GO) build -trimpath -o $(BIN)/drive ./drive-cli
+	$(GO) build -trimpath -o $(BIN)/drive-ws-server ./drive-ws-server
 
 vet: ## Run go vet over every module, tests included
 	$(GO) vet $(PACKAGES)
@@ -60,12 +60,7 @@ alone: ## Build, vet and test each module as its users get it, without the works
 	done
 
 fuzz: ## Run each fuzz target for FUZZTIME (20s)
-	@for f in $$(find $(MODULES) -name '*_test.go' ! -path '*/testdata/*' | sort); do \
-		for t in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$f); do \
-			echo "== $$t in $$(dirname $$f)"; \
-			$(GO) test -run='^$$' -fuzz="^$$t\$$" -fuzztime=$(FUZZTIME) ./$$(dirname $$f) || exit 1; \
-		done; \
-	done
+	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' sh tools/fuzz.sh $(MODULES)
 
 cross: ## Build for every platform that is promised, vet the tests for three of them
 	@for p in $(PLATFORMS); do \
@@ -119,5 +114,5 @@ $(BIN)/.tools: tools/go.mod tools/go.sum
 clean: ## Remove what was built
 	rm -rf $(BIN)
 
-build/% vet/% test/% race/% alone/% fuzz/% lint/%:
+build/% vet/% test/% race/% alone/% fuzz/% cross/% lint/%:
 	@$(MAKE) --no-print-directory $(@D) MODULES=$*
