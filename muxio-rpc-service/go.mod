@@ -3,6 +3,7 @@ module github.com/simd-drive/go/muxio-rpc-service
 go 1.26
 
 require (
+	github.com/kelindar/binary v1.0.19
 	github.com/simd-drive/go/muxio v0.0.0
 	github.com/zeebo/xxh3 v1.1.0
 )
