@@ -1,0 +1,72 @@
+package vfs
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+)
+
+// osFS implements FS.
+type osFS struct{}
+
+// osFile implements File. What differs between platforms is in the files named
+// after them.
+type osFile struct{ f *os.File }
+
+func (osFS) Open(path string, mode Mode, perm fs.FileMode) (File, error) {
+	if mode != Exclusive {
+		// Look before opening: opening a device can have effects of its own.
+		info, err := os.Stat(path)
+		if err == nil && !info.Mode().IsRegular() {
+			return nil, fmt.Errorf("%w: %s", ErrNotRegular, path)
+		}
+	}
+	f, err := os.OpenFile(path, mode.flags()|openNonblock, perm)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%w: %s", ErrNotRegular, path)
+	}
+	if err != nil {
+		_ = f.Close() // nothing was written
+		return nil, err
+	}
+	return &osFile{f: f}, nil
+}
+
+func (osFS) Stat(path string) (fs.FileInfo, error)      { return os.Stat(path) }
+func (osFS) ReadDir(path string) ([]fs.DirEntry, error) { return os.ReadDir(path) }
+func (osFS) Rename(from, to string) error               { return os.Rename(from, to) }
+func (osFS) Remove(path string) error                   { return os.Remove(path) }
+func (osFS) MapsPastEnd() bool                          { return mapsPastEnd }
+
+func (o *osFile) ReadAt(p []byte, off int64) (int, error) { return o.f.ReadAt(p, off) }
+func (o *osFile) Truncate(size int64) error               { return o.f.Truncate(size) }
+func (o *osFile) Stat() (fs.FileInfo, error)              { return o.f.Stat() }
+func (o *osFile) Close() error                            { return o.f.Close() }
+
+// CopyAttributes sets the permissions; a process that may not change the owner
+// leaves its own.
+func (o *osFile) CopyAttributes(of File) error {
+	info, err := of.Stat()
+	if err != nil {
+		return err
+	}
+	copyOwner(o.f, info)
+	return o.f.Chmod(info.Mode().Perm())
+}
+
+// writePieces is WriteVec for platforms without a call that gathers.
+func writePieces(f *os.File, pieces [][]byte, off int64) (int64, error) {
+	var done int64
+	for _, p := range pieces {
+		n, err := f.WriteAt(p, off+done)
+		done += int64(n)
+		if err != nil {
+			return done, err
+		}
+	}
+	return done, nil
+}
