@@ -1,0 +1,90 @@
+package endpoint
+
+import (
+	"context"
+
+	rpc "github.com/simd-drive/go/muxio-rpc-service"
+)
+
+// Handle registers fn as the handler of a unary method. The request and what
+// it aliases stay valid until the response has been sent, so the response may
+// refer to the request; neither may be kept longer.
+//
+// It fails with [ErrNoHandler], [ErrNoMethod] or a [*ConflictError].
+func Handle[Req, Resp any](e *Endpoint, m rpc.Method[Req, Resp], fn func(ctx context.Context, req Req) (Resp, error)) error {
+	if fn == nil {
+		return ErrNoHandler
+	}
+	u := &unary[Req, Resp]{
+		endpoint: e,
+		info:     Info{Name: m.Name(), ID: m.ID(), Kind: Unary},
+		request:  m.Request(),
+		response: m.Response(),
+		fn:       fn,
+	}
+	return e.register(m.ID(), rpc.Route{Name: m.Name(), Unary: u.route})
+}
+
+// unary answers the calls of one method.
+type unary[Req, Resp any] struct {
+	endpoint *Endpoint
+	info     Info
+	request  rpc.Codec[Req]
+	response rpc.Codec[Resp]
+	fn       func(context.Context, Req) (Resp, error)
+}
+
+// route is the [rpc.Route.Unary] of the method.
+func (u *unary[Req, Resp]) route(ctx context.Context, request, dst []byte) (rpc.Message, error) {
+	var msg rpc.Message
+	var err error
+	if len(u.endpoint.middleware) == 0 {
+		msg, err = u.answer(ctx, request, dst)
+	} else {
+		msg, err = u.wrapped(ctx, request, dst)
+	}
+	if err != nil {
+		return rpc.Message{}, outcome(err)
+	}
+	return msg, nil
+}
+
+// wrapped answers the call inside the middleware.
+func (u *unary[Req, Resp]) wrapped(ctx context.Context, request, dst []byte) (msg rpc.Message, err error) {
+	defer u.endpoint.guard(ctx, u.info.Name, &err)
+	info := u.info
+	info.RequestBytes = len(request)
+	err = u.endpoint.around(ctx, info, func(ctx context.Context) error {
+		var err error
+		msg, err = u.answer(ctx, request, dst)
+		return err
+	})
+	return msg, err
+}
+
+// answer runs the handler between the codecs.
+func (u *unary[Req, Resp]) answer(ctx context.Context, request, dst []byte) (msg rpc.Message, err error) {
+	defer u.endpoint.guard(ctx, u.info.Name, &err)
+	req, err := parseRequest(u.request, u.info.Name, request)
+	if err != nil {
+		return msg, err
+	}
+	resp, err := u.fn(ctx, req)
+	if err != nil {
+		return msg, err
+	}
+	msg, err = rpc.AppendMessage(u.response, dst, resp)
+	if err != nil {
+		err = rpc.Errorf(rpc.Internal, "encode the response of %s: %v", u.info.Name, err)
+	}
+	return msg, err
+}
+
+// parseRequest decodes the request of a call.
+func parseRequest[T any](codec rpc.Codec[T], name string, b []byte) (T, error) {
+	v, err := codec.Parse(b)
+	if err != nil {
+		err = rpc.Errorf(rpc.InvalidArgument, "parse the request of %s: %v", name, err)
+	}
+	return v, err
+}
