@@ -16,10 +16,12 @@ PLATFORMS  := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 wi
 VETTED     := linux/arm64 darwin/arm64 windows/amd64
 
 # A checkout owned by another user makes version stamping fail; nothing here needs the stamp.
+export GO
 export GOFLAGS := $(strip $(filter-out -buildvcs%,$(GOFLAGS)) -buildvcs=false)
 
 BIN      := $(CURDIR)/.bin
 LINT     := $(BIN)/golangci-lint
+TEST     := $(BIN)/gotest
 PACKAGES  = $(MODULES:%=./%/...)
 
 .DEFAULT_GOAL := help
@@ -39,28 +41,28 @@ programs: ## Build the programs drive and drive-ws-server into .bin/
 vet: ## Run go vet over every module, tests included
 	$(GO) vet $(PACKAGES)
 
-test: ## Run every test of every module
-	$(GO) test $(TESTFLAGS) $(PACKAGES)
+test: $(TEST) ## Run every test of every module
+	$(TEST) $(TESTFLAGS) $(PACKAGES)
 
-race: ## Run every test under the race detector (needs a C compiler)
+race: $(TEST) ## Run every test under the race detector (needs a C compiler)
 	@if [ "$$($(GO) env CGO_ENABLED)" != 1 ]; then \
 		echo '*** SKIPPED: the race detector needs cgo, and no C compiler was found ***'; \
 	else \
-		echo '$(GO) test -race $(TESTFLAGS)'; $(GO) test -race $(TESTFLAGS) $(PACKAGES); \
+		$(TEST) -race $(TESTFLAGS) $(PACKAGES); \
 	fi
 
-purego: ## Run the engine's tests without assembly
-	$(GO) test -tags=purego $(TESTFLAGS) ./drive-core/...
+purego: $(TEST) ## Run the engine's tests without assembly
+	$(TEST) -tags=purego $(TESTFLAGS) ./drive-core/...
 
-alone: ## Build, vet and test each module as its users get it, without the workspace
+alone: $(TEST) ## Build, vet and test each module as its users get it, without the workspace
 	@for m in $(MODULES); do \
 		echo "== $$m, GOWORK=off"; \
 		( cd $$m && export GOWORK=off && \
-		  $(GO) build -o /dev/null ./... && $(GO) vet ./... && $(GO) test $(TESTFLAGS) ./... ) || exit 1; \
+		  $(GO) build -o /dev/null ./... && $(GO) vet ./... && $(TEST) $(TESTFLAGS) ./... ) || exit 1; \
 	done
 
 fuzz: ## Run each fuzz target for FUZZTIME (20s)
-	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' sh tools/fuzz.sh $(MODULES)
+	@FUZZTIME='$(FUZZTIME)' sh tools/fuzz.sh $(MODULES)
 
 cross: ## Build for every platform that is promised, vet the tests for three of them
 	@for p in $(PLATFORMS); do \
@@ -100,11 +102,16 @@ tidy: ## Tidy the go.mod of every module
 	@for m in $(MODULES) tools; do ( cd $$m && GOWORK=off $(GO) mod tidy ) || exit 1; done
 
 tidy-check: ## Fail when a go.mod or go.sum is not tidy
-	@for m in $(MODULES) tools; do ( cd $$m && GOWORK=off $(GO) mod tidy -diff ) || exit 1; done
+	@bad=0; for m in $(MODULES) tools; do ( cd $$m && GOWORK=off $(GO) mod tidy -diff ) || { echo "$$m is not tidy"; bad=1; }; done; exit $$bad
 
 check: fmt-check vet lint verify build test ## What a change must pass before it is handed in
 
 tools: $(BIN)/.tools ## Build the pinned lint tools into .bin/ (two minutes, once)
+
+$(TEST): $(wildcard tools/gotest/*.go)
+	@mkdir -p $(BIN)
+	@GOWORK=off $(GO) build -C tools -o $(BIN)/ ./gotest
+	@touch $@
 
 $(BIN)/.tools: tools/go.mod tools/go.sum
 	@mkdir -p $(BIN)
