@@ -15,6 +15,7 @@ type unaryCall struct {
 	stream   *muxio.RecvStream // of the response, once it has begun
 	status   status
 	response buffer
+	prefix   [headerBytes]byte
 
 	once sync.Once
 	done chan struct{} // closed when the outcome stands
@@ -34,9 +35,8 @@ func (c *Conn) Invoke(ctx context.Context, method MethodID, request Message) ([]
 	if err := c.addPending(id, u); err != nil {
 		return nil, err
 	}
-	var prefix [headerBytes]byte
 	err := u.out.Send(ctx, muxio.Body{
-		Prefix: appendHeader(prefix[:0], header{typ: callMessage, request: id, method: method}),
+		Prefix: appendHeader(u.prefix[:0], header{typ: callMessage, request: id, method: method}),
 		Bytes:  request.Bytes, More: request.More, Owner: request.Owner, End: true,
 	})
 	if err != nil && !errors.Is(err, muxio.ErrStopped) {

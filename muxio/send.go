@@ -30,28 +30,24 @@ func (b *Body) Len() int {
 
 // cursor walks the slices of a body.
 type cursor struct {
-	body *Body
-	rest []byte // of the current slice
-	next int    // 0 Prefix, 1 Bytes, 2.. More
+	current []byte
+	then    []byte // Bytes, until it is current
+	more    [][]byte
 }
 
 // upTo returns the next slice of at most n bytes; n is less than or equal to
 // what is left of the body.
 func (c *cursor) upTo(n int) []byte {
-	for len(c.rest) == 0 {
-		switch c.next {
-		case 0:
-			c.rest = c.body.Prefix
-		case 1:
-			c.rest = c.body.Bytes
-		default:
-			c.rest = c.body.More[c.next-2]
+	for len(c.current) == 0 {
+		if c.then != nil {
+			c.current, c.then = c.then, nil
+			continue
 		}
-		c.next++
+		c.current, c.more = c.more[0], c.more[1:]
 	}
-	n = min(n, len(c.rest))
-	p := c.rest[:n]
-	c.rest = c.rest[n:]
+	n = min(n, len(c.current))
+	p := c.current[:n]
+	c.current = c.current[n:]
 	return p
 }
 
@@ -82,7 +78,7 @@ func (w *SendStream) ID() uint32 { return w.id }
 // blocks while the queue is full or the peer has granted no room; ctx bounds
 // those waits. After an error the stream must be cancelled.
 func (w *SendStream) Send(ctx context.Context, body Body) error {
-	cur := cursor{body: &body}
+	cur := cursor{current: body.Prefix, then: body.Bytes, more: body.More}
 	generation, err := w.sendFrames(ctx, &cur, body.Len(), body.End)
 	if generation != 0 {
 		if werr := w.session.queue.waitWritten(generation); err == nil {
