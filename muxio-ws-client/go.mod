@@ -9,6 +9,7 @@ require (
 )
 
 require (
+	github.com/kelindar/binary v1.0.19 // indirect
 	github.com/klauspost/cpuid/v2 v2.2.10 // indirect
 	github.com/zeebo/xxh3 v1.1.0 // indirect
 	golang.org/x/sys v0.30.0 // indirect

@@ -3,6 +3,7 @@ module github.com/simd-drive/go/muxio-ws-server
 go 1.26
 
 require (
+	github.com/google/go-cmp v0.7.0
 	github.com/gorilla/websocket v1.5.3
 	github.com/simd-drive/go/muxio v0.0.0
 	github.com/simd-drive/go/muxio-rpc-service v0.0.0
@@ -11,6 +12,7 @@ require (
 )
 
 require (
+	github.com/kelindar/binary v1.0.19 // indirect
 	github.com/klauspost/cpuid/v2 v2.2.10 // indirect
 	github.com/zeebo/xxh3 v1.1.0 // indirect
 	golang.org/x/sys v0.30.0 // indirect

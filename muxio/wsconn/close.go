@@ -54,8 +54,8 @@ func (t *Transport) cut() {
 // drain reads until the peer's close frame or the deadline. Closing a socket
 // with unread data would reset it, and the peer might never see the reason.
 func (t *Transport) drain(deadline time.Time) {
-	t.readMu.Lock() // a pending ReadMessage ends by the same deadline
-	defer t.readMu.Unlock()
+	t.reading <- struct{}{} // a pending ReadMessage ends by the same deadline
+	defer func() { <-t.reading }()
 	switch {
 	case t.readErr == nil:
 		for {

@@ -33,9 +33,11 @@ type Transport struct {
 	conn Conn
 	cfg  Config
 
-	// readMu is held while reading: by ReadMessage, and by Close while it
-	// waits for the peer's close frame. It guards what follows.
-	readMu      sync.Mutex
+	// reading holds a token that is taken while reading: by ReadMessage, and
+	// by Close while it waits for the peer's close frame. It guards what
+	// follows. It is a channel, not a mutex, because its holder waits for the
+	// network, and testing/synctest advances time for channels only.
+	reading     chan struct{}
 	buf         []byte
 	readErr     error // the first failure; permanent
 	peerClose   *muxio.CloseReason
@@ -43,7 +45,7 @@ type Transport struct {
 	controls    int
 
 	// deadlineMu guards the read deadline: Close sets the last one. It may be
-	// taken with readMu held, not the other way round.
+	// taken with the token of reading held, not the other way round.
 	deadlineMu sync.Mutex
 	armed      time.Time
 	closing    bool
@@ -66,11 +68,12 @@ var _ muxio.Transport = (*Transport)(nil)
 // goroutine that pings the peer; Close ends it.
 func New(conn Conn, cfg Config) *Transport {
 	t := &Transport{
-		conn:  conn,
-		cfg:   cfg.withDefaults(),
-		pongs: make(chan string, MaxPendingPongs),
-		stop:  make(chan struct{}),
-		idle:  make(chan struct{}),
+		conn:    conn,
+		cfg:     cfg.withDefaults(),
+		reading: make(chan struct{}, 1),
+		pongs:   make(chan string, MaxPendingPongs),
+		stop:    make(chan struct{}),
+		idle:    make(chan struct{}),
 	}
 	conn.SetReadLimit(int64(t.cfg.MaxMessageBytes))
 	conn.SetPingHandler(t.onPing)
@@ -87,8 +90,8 @@ func New(conn Conn, cfg Config) *Transport {
 // [*muxio.CloseError] when the peer closed the connection or broke a rule. The
 // error is permanent.
 func (t *Transport) ReadMessage() ([]byte, error) {
-	t.readMu.Lock()
-	defer t.readMu.Unlock()
+	t.reading <- struct{}{}
+	defer func() { <-t.reading }()
 	if t.readErr != nil {
 		return nil, t.readErr
 	}
