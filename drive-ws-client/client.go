@@ -1,0 +1,65 @@
+package driveclient
+
+import (
+	"context"
+	"net/url"
+	"sync/atomic"
+
+	rpc "github.com/simd-drive/go/muxio-rpc-service"
+	wsclient "github.com/simd-drive/go/muxio-ws-client"
+)
+
+// Client is a drive at the other end of a connection. All methods are safe for
+// concurrent use.
+type Client struct {
+	conn   rpc.Invoker
+	ws     *wsclient.Client // nil for a Client from New
+	closed atomic.Bool
+}
+
+// Dial connects to a drive server. address is a ws or wss URL; without a path
+// it means [DefaultPath]. ctx bounds the opening of the connection only.
+//
+// It fails as [wsclient.Dial] does: with [wsclient.ErrBadURL], a
+// [*wsclient.HandshakeError], or an error of the network or of TLS.
+func Dial(ctx context.Context, address string, opts Options) (*Client, error) {
+	ws, err := wsclient.Dial(ctx, withPath(address), opts.transport())
+	if err != nil {
+		return nil, err
+	}
+	return &Client{conn: ws.Conn(), ws: ws}, nil
+}
+
+// New returns a Client that calls over conn, which stays the caller's: a
+// connection that was opened in another way or that has other users too.
+func New(conn rpc.Invoker) *Client { return &Client{conn: conn} }
+
+// withPath appends the default path to an address without one. What is no
+// address stays as it is, for Dial to refuse.
+func withPath(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || (u.Path != "" && u.Path != "/") {
+		return address
+	}
+	u.Path = DefaultPath
+	return u.String()
+}
+
+// Close closes the connection that [Dial] opened. Calls that are pending fail
+// with [ErrClosed], as do later ones. It may be called again. On a Client from
+// [New] it does nothing to the connection.
+func (c *Client) Close() error {
+	if c.closed.Swap(true) || c.ws == nil {
+		return nil
+	}
+	return c.ws.Close()
+}
+
+// Done is closed when the connection has ended, for whatever reason. It is nil
+// for a Client from [New].
+func (c *Client) Done() <-chan struct{} {
+	if c.ws == nil {
+		return nil
+	}
+	return c.ws.Done()
+}
