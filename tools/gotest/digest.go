@@ -97,13 +97,16 @@ func (d *digest) endPackage(e event, text string) {
 	}
 }
 
-// finish prints the skipped tests and the totals.
+// finish prints the skipped tests and the totals, nothing when no test ran.
 func (d *digest) finish() {
 	if len(d.skips) > 0 {
 		fmt.Fprintln(d.out, "\n*** SKIPPED, so not proven by this run:")
 		for _, skip := range d.skips {
 			fmt.Fprintln(d.out, "***", skip)
 		}
+	}
+	if d.passed+d.failed+len(d.skips) == 0 {
+		return
 	}
 	fmt.Fprintf(d.out, "%d passed, %d failed, %d skipped\n", d.passed, d.failed, len(d.skips))
 }

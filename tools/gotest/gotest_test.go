@@ -31,7 +31,7 @@ func TestDigest(t *testing.T) {
 				`{"Action":"output","Package":"p","Output":"?   \tp\t[no test files]\n"}`,
 				`{"Action":"skip","Package":"p"}`,
 			},
-			"0 passed, 0 failed, 0 skipped\n",
+			"",
 		}, {
 			"failed test shows its own output",
 			[]string{
@@ -50,7 +50,7 @@ func TestDigest(t *testing.T) {
 				`{"Action":"output","Package":"p","Output":"exit status 2\n"}`,
 				`{"Action":"fail","Package":"p"}`,
 			},
-			"a\nb\nexit status 2\n0 passed, 0 failed, 0 skipped\n",
+			"a\nb\nexit status 2\n",
 		}, {
 			"skipped test tells its reason",
 			[]string{
@@ -65,7 +65,7 @@ func TestDigest(t *testing.T) {
 		}, {
 			"what is no event is passed on",
 			[]string{`warning: odd`, `{"Action":"build-output","ImportPath":"p","Output":"a.go:1: syntax error\n"}`},
-			"warning: odd\na.go:1: syntax error\n0 passed, 0 failed, 0 skipped\n",
+			"warning: odd\na.go:1: syntax error\n",
 		},
 	}
 	for _, test := range tests {
