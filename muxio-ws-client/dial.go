@@ -87,7 +87,7 @@ func handshake(ctx context.Context, u *url.URL, opts Options) (*websocket.Conn, 
 	}
 	if reason := unfit(resp, ws.Subprotocol()); reason != "" {
 		_ = ws.Close()
-		return nil, &HandshakeError{URL: u.Redacted(), StatusCode: resp.StatusCode, Reason: reason}
+		return nil, &HandshakeError{URL: u.Redacted(), StatusCode: resp.StatusCode, Header: resp.Header, Reason: reason}
 	}
 	return ws, nil
 }
@@ -103,6 +103,7 @@ func refusal(u *url.URL, resp *http.Response) *HandshakeError {
 	return &HandshakeError{
 		URL:        u.Redacted(),
 		StatusCode: resp.StatusCode,
+		Header:     resp.Header,
 		Body:       strings.TrimSpace(strings.ToValidUTF8(string(body), "\uFFFD")),
 		Reason:     reason,
 	}

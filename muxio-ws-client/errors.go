@@ -16,6 +16,8 @@ type HandshakeError struct {
 	URL string
 	// StatusCode is the HTTP status of the response.
 	StatusCode int
+	// Header is the header of the response, for instance with Retry-After.
+	Header http.Header
 	// Reason says what this end found wrong.
 	Reason string
 	// Body is the beginning of the response's body.
