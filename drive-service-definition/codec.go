@@ -3,7 +3,7 @@ package driveservice
 import (
 	"errors"
 
-	"github.com/simd-drive/go/muxio-rpc-service"
+	rpc "github.com/simd-drive/go/muxio-rpc-service"
 )
 
 // ErrBatchTooLarge reports a message with more elements than its limit.

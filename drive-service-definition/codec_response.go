@@ -1,6 +1,6 @@
 package driveservice
 
-import "github.com/simd-drive/go/muxio-rpc-service"
+import rpc "github.com/simd-drive/go/muxio-rpc-service"
 
 // Smallest encodings of list elements, in bytes: one for each field.
 const (

@@ -3,7 +3,7 @@ package driveservice
 import (
 	"slices"
 
-	"github.com/simd-drive/go/muxio-rpc-service"
+	rpc "github.com/simd-drive/go/muxio-rpc-service"
 )
 
 // Reasons of failed calls, as in [rpc.Error.Reason]. They are part of the

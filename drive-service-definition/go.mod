@@ -2,7 +2,11 @@ module github.com/simd-drive/go/drive-service-definition
 
 go 1.26
 
-require github.com/simd-drive/go/muxio-rpc-service v0.0.0
+require (
+	github.com/google/go-cmp v0.7.0
+	github.com/kelindar/binary v1.0.19
+	github.com/simd-drive/go/muxio-rpc-service v0.0.0
+)
 
 require (
 	github.com/klauspost/cpuid/v2 v2.2.10 // indirect

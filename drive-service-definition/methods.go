@@ -1,6 +1,6 @@
 package driveservice
 
-import "github.com/simd-drive/go/muxio-rpc-service"
+import rpc "github.com/simd-drive/go/muxio-rpc-service"
 
 // The methods of a drive. A value that is too large for one message goes
 // through [StreamRead] and [StreamWrite]; all others are one message each way.
