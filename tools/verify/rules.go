@@ -34,6 +34,7 @@ var rules = []struct {
 	{"words", checkWords},
 	{"doc", checkDocs},
 	{"readme", checkReadmes},
+	{"proofs", checkProofs},
 	{"paths", checkPaths},
 	{"length", checkLengths},
 }

@@ -32,6 +32,10 @@ var (
 	// exampleTest is the head of an Example function.
 	exampleTest = regexp.MustCompile(`(?m)^func Example\w*\(\) {$`)
 
+	// testFunction is the head of a test, and namedTest the name of one in a document.
+	testFunction = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Benchmark)\w*)\(`)
+	namedTest    = regexp.MustCompile("`((?:Test|Fuzz|Benchmark)[A-Z]\\w*)`")
+
 	// goBlock is a piece of Go code in a Markdown file.
 	goBlock = regexp.MustCompile("(?ms)^```go\n(.*?)^```$")
 )
@@ -110,6 +114,30 @@ func checkReadmeCode(readme file, example map[string]bool, report reporter) {
 			line = strings.TrimSpace(line)
 			if line != "" && line != "package main" && line != "func main() {" && !example[line] {
 				report(readme.path, "code that no Example test has: %s", line)
+			}
+		}
+	}
+}
+
+// checkProofs holds that the tests that documents name are there.
+func checkProofs(r *repo, _ policy, report reporter) {
+	tests := map[string]bool{}
+	for _, f := range r.files {
+		if strings.HasSuffix(f.path, "_test.go") {
+			for _, match := range testFunction.FindAllStringSubmatch(f.text, -1) {
+				tests[match[1]] = true
+			}
+		}
+	}
+	for _, f := range r.files {
+		if path.Ext(f.path) != ".md" {
+			continue
+		}
+		for number, line := range numbered(f.text) {
+			for _, match := range namedTest.FindAllStringSubmatch(line, -1) {
+				if !tests[match[1]] {
+					report(fmt.Sprintf("%s:%d", f.path, number), "names %s, which is no test", match[1])
+				}
 			}
 		}
 	}

@@ -35,9 +35,10 @@ func healthy() map[string]string {
 		"wire/README.md":       "```go\nwire.Move()\n```\n",
 		"wire/example_test.go": "package wire_test\n\nimport \"example.com/wire\"\n\nfunc Example() {\n\twire.Move()\n}\n",
 
-		"peer/go.mod":    "module example.com/peer\n\ngo 1.26.0\n\nrequire example.com/wire v0.0.0\n\nreplace example.com/wire => ../wire\n",
-		"peer/main.go":   "// Command peer answers.\npackage main\n\nimport _ \"example.com/wire\"\n",
-		"peer/README.md": "Run it.\n",
+		"peer/go.mod":       "module example.com/peer\n\ngo 1.26.0\n\nrequire example.com/wire v0.0.0\n\nreplace example.com/wire => ../wire\n",
+		"peer/main_test.go": "package main\n\nfunc TestPeer(t *testing.T) {}\n",
+		"peer/main.go":      "// Command peer answers.\npackage main\n\nimport _ \"example.com/wire\"\n",
+		"peer/README.md":    "Run it; `TestPeer` does.\n",
 
 		"top/go.mod": "module example.com/top\n\ngo 1.26.0\n\nrequire (\n\texample.com/peer v0.0.0\n\texample.com/wire v0.0.0\n)\n\n" +
 			"replace (\n\texample.com/peer => ../peer\n\texample.com/wire => ../wire\n)\n",
@@ -92,13 +93,13 @@ func TestEachRuleFires(t *testing.T) {
 			name: "import against the table", file: "top/top.go", old: "example.com/wire", text: "example.com/peer/x",
 			want: []string{"top/top.go:4: top may not import peer (imports)"},
 		}, {
-			name: "test import against the table", file: "peer/main_test.go",
+			name: "test import against the table", file: "peer/more_test.go",
 			text: "package main" + importWire + "import _ \"example.com/top\"\n",
 			want: []string{
 				"Makefile: MODULES has peer before top, which it imports (makefile)",
 				"peer/go.mod: modules import each other: peer -> top -> peer (cycle)",
 				"peer/go.mod: does not require top (gomod)",
-				"peer/main_test.go:4: tests of peer may not import top (imports)",
+				"peer/more_test.go:4: tests of peer may not import top (imports)",
 			},
 		}, {
 			name: "module that the table lacks", file: "new/go.mod", text: "module example.com/new\n\ngo 1.26.0\n",
@@ -167,6 +168,12 @@ func TestEachRuleFires(t *testing.T) {
 		}, {
 			name: "no Example", file: "wire/example_test.go", remove: true,
 			want: []string{"wire: module without an Example test (readme)"},
+		}, {
+			name: "promise without a test", file: "peer/README.md", text: "Proven by `TestPear` and `FuzzWire`.\n",
+			want: []string{
+				"peer/README.md:2: names TestPear, which is no test (proofs)",
+				"peer/README.md:2: names FuzzWire, which is no test (proofs)",
+			},
 		}, {
 			name: "path of a machine", file: "peer/README.md", text: "See /home/me/notes.\nKept in \"/tmp/x\".\n",
 			want: []string{
@@ -292,7 +299,7 @@ func TestRun(t *testing.T) {
 		status         int
 		stdout, stderr string
 	}{
-		{"healthy", nil, 0, "verify: 3 modules, 17 files, 10 rules: ok\n", ""},
+		{"healthy", nil, 0, "verify: 3 modules, 18 files, 11 rules: ok\n", ""},
 		{
 			"violation",
 			map[string]string{"wire/tape.md": "storage\n"},
