@@ -5,6 +5,7 @@ go 1.26
 require (
 	github.com/gorilla/websocket v1.5.3
 	github.com/simd-drive/go/muxio v0.0.0
+	github.com/simd-drive/go/muxio-rpc-caller v0.0.0
 	github.com/simd-drive/go/muxio-rpc-service v0.0.0
 	go.uber.org/goleak v1.3.0
 )

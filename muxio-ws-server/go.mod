@@ -6,6 +6,8 @@ require (
 	github.com/google/go-cmp v0.7.0
 	github.com/gorilla/websocket v1.5.3
 	github.com/simd-drive/go/muxio v0.0.0
+	github.com/simd-drive/go/muxio-rpc-caller v0.0.0
+	github.com/simd-drive/go/muxio-rpc-endpoint v0.0.0
 	github.com/simd-drive/go/muxio-rpc-service v0.0.0
 	github.com/simd-drive/go/muxio-ws-client v0.0.0
 	go.uber.org/goleak v1.3.0

@@ -2,8 +2,10 @@ package wsserver
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gorilla/websocket"
 
@@ -89,16 +91,25 @@ func (s *Server) Connections() int {
 }
 
 // Shutdown refuses new connections, answers the calls in flight on the open
-// ones and closes them. When ctx ends first it closes the rest at once, and
-// returns the error of ctx. Without an error, every connection has ended, and
+// ones and closes them. When ctx ends first it cuts the rest off and returns
+// the error of ctx. Without an error, every connection has ended, and
 // every handler and OnConnect has returned.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.each(func(c *rpc.Conn) { _ = c.Drain(ctx, goingAway) })
+	var cut atomic.Bool
+	s.each(func(c *rpc.Conn) {
+		// Other errors concern a connection that was lost meanwhile.
+		if err := c.Drain(ctx, goingAway); err != nil && errors.Is(err, ctx.Err()) {
+			cut.Store(true)
+		}
+	})
 	select {
 	case <-s.idle:
+		if cut.Load() {
+			return ctx.Err()
+		}
 		return nil
 	case <-ctx.Done():
-		_ = s.Close()
+		_ = s.Close() // connections that came in too late to be drained
 		return ctx.Err()
 	}
 }

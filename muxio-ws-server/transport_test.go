@@ -453,6 +453,9 @@ func TestMessagesAndBuffers(t *testing.T) {
 		bg.Go(func() { // ends with the connection
 			for {
 				kind, msg, err := peer.ReadMessage()
+				if string(msg) == "too much" {
+					msg = make([]byte, limit+1)
+				}
 				if err != nil || peer.WriteMessage(kind, msg) != nil {
 					return
 				}
@@ -479,7 +482,9 @@ func TestMessagesAndBuffers(t *testing.T) {
 				t.Fatalf("got %d bytes, want %d", len(got), len(want))
 			}
 		}
-		bg.Go(func() { _ = peer.WriteMessage(websocket.BinaryMessage, make([]byte, limit+1)) })
+		if err := transport.WriteMessage([][]byte{[]byte("too much")}); err != nil {
+			t.Fatal(err)
+		}
 		_, err := transport.ReadMessage()
 		if code := closeErrorCode(err); code != muxio.CloseTooBig {
 			t.Errorf("message over the limit: %v", err)
