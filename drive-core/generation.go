@@ -1,0 +1,106 @@
+package drive
+
+import (
+	"fmt"
+	"io/fs"
+	"sync"
+	"sync/atomic"
+
+	"github.com/simd-drive/go/drive-core/internal/vfs"
+)
+
+// generation is a file with its mapping and its index. A Store has one at a time;
+// compaction replaces it as a whole, so that readers see either file with its own
+// index.
+type generation struct {
+	file    vfs.File
+	path    string // for errors
+	number  uint64 // told apart from the other generations of the process
+	index   *index
+	pastEnd bool // the mapping shows bytes that are appended later
+	reserve int64
+	view    atomic.Pointer[mapping] // newest mapping; nil while there was nothing to map
+
+	mapMu  sync.Mutex // guards making a mapping, and closed
+	closed bool       // file is
+
+	_    [64]byte // the tail changes with every write: off the lines above
+	tail atomic.Int64
+	_    [56]byte
+}
+
+// generations numbers the files that this process has opened.
+var generations atomic.Uint64
+
+func newGeneration(file vfs.File, fsys vfs.FS, path string, reserve int64) *generation {
+	return &generation{
+		file: file, path: path, number: generations.Add(1), index: newIndex(),
+		pastEnd: fsys.MapsPastEnd(), reserve: reserve,
+	}
+}
+
+// cover makes the view reach to end at least and returns it. Where mappings pass
+// the end of a file the writer calls it before it writes, and readers find the
+// view long enough; elsewhere the first reader of new bytes does.
+func (g *generation) cover(end int64) (*mapping, error) {
+	if m := g.view.Load(); m.size() >= end {
+		return m, nil
+	}
+	g.mapMu.Lock()
+	defer g.mapMu.Unlock()
+	m := g.view.Load()
+	if m.size() >= end {
+		return m, nil
+	}
+	if g.closed {
+		return nil, ErrClosed
+	}
+	length := end
+	if g.pastEnd {
+		length = max(g.reserve, 2*m.size(), end+reserveSlack)
+	}
+	for {
+		next, err := newMapping(g.file, g.path, g.number, length)
+		if err == nil {
+			g.view.Store(next)
+			return next, nil
+		}
+		if length == end {
+			return nil, fmt.Errorf("drive: map %d bytes: %w", end, err)
+		}
+		length = max(length/2, end)
+	}
+}
+
+// entry returns the Entry of a location from the index.
+func (g *generation) entry(loc location) (Entry, error) {
+	m := g.view.Load()
+	if !g.pastEnd && m.size() < loc.tail() {
+		var err error
+		if m, err = g.cover(loc.tail()); err != nil {
+			return Entry{}, err
+		}
+	}
+	return Entry{m: m, loc: loc}, nil
+}
+
+// stat tells about the file.
+func (g *generation) stat() (fs.FileInfo, error) {
+	g.mapMu.Lock()
+	defer g.mapMu.Unlock()
+	if g.closed {
+		return nil, ErrClosed
+	}
+	return g.file.Stat()
+}
+
+// close closes the file; mappings of it stay.
+func (g *generation) close() error {
+	g.mapMu.Lock()
+	defer g.mapMu.Unlock()
+	if g.closed {
+		return nil
+	}
+	g.closed = true
+	return g.file.Close()
+}

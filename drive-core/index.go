@@ -1,0 +1,297 @@
+package drive
+
+import (
+	"math/bits"
+	"math/rand/v2"
+	"runtime"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/simd-drive/go/drive-core/internal/offheap"
+)
+
+// The index finds the newest entry of a key hash. One writer at a time changes
+// it; readers never wait, neither for the writer nor for growth.
+//
+// It consists of indexShards tables, so that growing one takes a short while
+// only, each with slots of 16 bytes and linear probing. A table never changes its
+// shape: growing makes another one and swaps a pointer. A new key is written word
+// first, hash second, so that who sees the hash sees the word; an update or a
+// removal (word zero) is one store. The slot of a removed key stays with its hash
+// until the table is made anew.
+//
+// The memory of a replaced table is given back at once, although readers may be
+// looking at it: they find what was there, or zeros, which look like a miss; so a
+// reader that misses makes sure that the table is still the current one.
+const (
+	shardBits   = 6
+	indexShards = 1 << shardBits
+	slotSize    = 16
+	// minSlots is the size of a shard's first table.
+	minSlots = 16
+	// A table grows when loadNum/loadDen of its slots are taken, to growNum/growDen slots for each key it holds:
+	// 20 to 26.7 bytes a key.
+	loadNum, loadDen = 4, 5
+	growNum, growDen = 5, 3
+)
+
+// slot is one place in a table. A hash of zero means that it is free.
+type slot struct {
+	hash atomic.Uint64
+	word atomic.Uint64
+}
+
+// table is the slots of a shard at one time.
+type table struct {
+	block *offheap.Block
+	base  unsafe.Pointer
+	slots uint64
+}
+
+func newTable(slots uint64) *table {
+	b := offheap.New(uintptr(slots) * slotSize)
+	return &table{block: b, base: b.Base(), slots: slots}
+}
+
+// at returns slot i, which must be below t.slots. The table must be kept alive.
+func (t *table) at(i uint64) *slot {
+	// Safety: the block has slots*slotSize bytes and lives as long as t.
+	return (*slot)(unsafe.Add(t.base, uintptr(i)*slotSize))
+}
+
+// home returns the slot where the search for a mixed hash begins.
+func (t *table) home(mixed uint64) uint64 {
+	hi, _ := bits.Mul64(mixed<<shardBits, t.slots)
+	return hi
+}
+
+// index maps key hashes to locations.
+type index struct {
+	mul    uint64 // odd; spreads hashes that callers made up, and that an enemy chose
+	tables [indexShards]atomic.Pointer[table]
+	zero   atomic.Uint64 // the word of hash 0, which no slot can hold
+
+	_    [64]byte // what the writer changes stays off the lines that readers read
+	live atomic.Int64
+
+	// Below: for the writer only.
+	used     [indexShards]int // slots taken, with those of removed keys
+	building bool             // words of zero mark keys whose newest entry is a tombstone
+	zeroSeen bool             // building: hash 0 has been met
+}
+
+func newIndex() *index { return &index{mul: rand.Uint64() | 1} }
+
+// get returns the location of hash, or 0.
+func (x *index) get(hash uint64) location {
+	if hash == 0 {
+		return location(x.zero.Load())
+	}
+	mixed := hash * x.mul
+	shard := &x.tables[mixed>>(64-shardBits)]
+	for {
+		t := shard.Load()
+		if t == nil {
+			return 0
+		}
+		word := t.find(hash, mixed)
+		if word != 0 || shard.Load() == t {
+			return location(word)
+		}
+	}
+}
+
+// find returns the word of hash in t, or 0.
+func (t *table) find(hash, mixed uint64) uint64 {
+	i := t.home(mixed)
+	for {
+		s := t.at(i)
+		switch s.hash.Load() {
+		case hash:
+			word := s.word.Load()
+			runtime.KeepAlive(t)
+			return word
+		case 0:
+			runtime.KeepAlive(t)
+			return 0
+		}
+		if i++; i == t.slots {
+			i = 0
+		}
+	}
+}
+
+// touch brings the line where the search for hash begins into the cache. Its
+// result has no meaning but to keep the load.
+func (x *index) touch(hash uint64) uint64 {
+	mixed := hash * x.mul
+	t := x.tables[mixed>>(64-shardBits)].Load()
+	if t == nil {
+		return 0
+	}
+	h := t.at(t.home(mixed)).hash.Load()
+	runtime.KeepAlive(t)
+	return h
+}
+
+// count returns how many hashes have a location.
+func (x *index) count() int64 { return x.live.Load() }
+
+// bytes returns the memory that the tables take.
+func (x *index) bytes() int64 {
+	var n int64
+	for i := range x.tables {
+		if t := x.tables[i].Load(); t != nil {
+			n += int64(t.block.Size())
+		}
+	}
+	return n
+}
+
+// set gives hash the location loc, 0 to remove it, and returns the one before.
+func (x *index) set(hash uint64, loc location) (old location) {
+	if hash == 0 {
+		old = location(x.zero.Load())
+		x.zero.Store(uint64(loc))
+	} else if s := x.slot(hash, loc != 0); s != nil {
+		old = location(s.word.Load())
+		s.word.Store(uint64(loc))
+		if s.hash.Load() == 0 {
+			s.hash.Store(hash)
+		}
+	}
+	switch {
+	case old == 0 && loc != 0:
+		x.live.Store(x.live.Load() + 1)
+	case old != 0 && loc == 0:
+		x.live.Store(x.live.Load() - 1)
+	}
+	return old
+}
+
+// addOlder tells an index in the making of an entry older than all it was told of
+// before. It reports whether the entry is the newest of its hash; loc 0 means that
+// it is a tombstone.
+func (x *index) addOlder(hash uint64, loc location) bool {
+	if hash == 0 {
+		if x.zeroSeen {
+			return false
+		}
+		x.zeroSeen = true
+		x.zero.Store(uint64(loc))
+	} else {
+		s := x.slot(hash, true)
+		if s.hash.Load() != 0 {
+			return false
+		}
+		s.word.Store(uint64(loc))
+		s.hash.Store(hash)
+	}
+	if loc != 0 {
+		x.live.Store(x.live.Load() + 1)
+	}
+	return true
+}
+
+// slot returns the slot of hash, which is not 0. If there is none it returns a
+// free one, counted as taken, when add is set, and nil when not.
+func (x *index) slot(hash uint64, add bool) *slot {
+	mixed := hash * x.mul
+	shard := mixed >> (64 - shardBits)
+	for {
+		t := x.tables[shard].Load()
+		if t != nil {
+			i := t.home(mixed)
+			for {
+				s := t.at(i)
+				h := s.hash.Load()
+				if h == hash {
+					return s
+				}
+				if h == 0 {
+					if !add {
+						return nil
+					}
+					if uint64(x.used[shard]) < t.slots*loadNum/loadDen {
+						x.used[shard]++
+						return s
+					}
+					break
+				}
+				if i++; i == t.slots {
+					i = 0
+				}
+			}
+		} else if !add {
+			return nil
+		}
+		x.remake(shard)
+	}
+}
+
+// remake replaces the table of a shard by one without the slots of removed keys
+// and with room for more.
+func (x *index) remake(shard uint64) {
+	old := x.tables[shard].Load()
+	keep := uint64(0)
+	if old != nil {
+		for i := range old.slots {
+			if x.kept(old.at(i)) {
+				keep++
+			}
+		}
+	}
+	next := newTable(max(minSlots, keep*growNum/growDen+1))
+	if old != nil {
+		for i := range old.slots {
+			if s := old.at(i); x.kept(s) {
+				next.add(s.hash.Load(), s.word.Load(), x.mul)
+			}
+		}
+	}
+	x.used[shard] = int(keep)
+	x.tables[shard].Store(next)
+	if old != nil {
+		old.block.Discard()
+		runtime.KeepAlive(old)
+	}
+}
+
+// kept tells whether a slot is taken along into the next table.
+func (x *index) kept(s *slot) bool {
+	return s.word.Load() != 0 || x.building && s.hash.Load() != 0
+}
+
+// add puts a hash that is not there into a table that nobody else sees.
+func (t *table) add(hash, word, mul uint64) {
+	i := t.home(hash * mul)
+	for t.at(i).hash.Load() != 0 {
+		if i++; i == t.slots {
+			i = 0
+		}
+	}
+	s := t.at(i)
+	s.word.Store(word)
+	s.hash.Store(hash)
+}
+
+// built ends the making of an index from addOlder and drops what it remembered of
+// deleted keys where that is a good part of a table.
+func (x *index) built() {
+	x.building = false
+	for i := range x.tables {
+		t := x.tables[i].Load()
+		if t == nil {
+			continue
+		}
+		removed := 0
+		for j := range t.slots {
+			if s := t.at(j); s.hash.Load() != 0 && s.word.Load() == 0 {
+				removed++
+			}
+		}
+		if removed > x.used[i]/4 {
+			x.remake(uint64(i))
+		}
+	}
+}

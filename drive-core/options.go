@@ -1,0 +1,59 @@
+package drive
+
+import (
+	"io/fs"
+	"log/slog"
+	"math"
+)
+
+// Defaults of Options.
+const (
+	// DefaultVerifyBytes is how much of the newest payload is verified when a file is opened.
+	DefaultVerifyBytes = 4 << 20
+	// DefaultReserveBytes is how much address space is reserved for a file's mapping, on 64-bit systems; 32-bit
+	// systems reserve at most reserve32. Address space is not memory.
+	DefaultReserveBytes = 1 << 40
+)
+
+const (
+	// reserve32 is the most that is reserved at first where addresses have 32 bits.
+	reserve32 = 256 << 20
+	// reserveSlack is how far beyond the end of a file its mapping reaches at least.
+	reserveSlack = 1 << 20
+	// filePerm is the mode of new files, before umask.
+	filePerm fs.FileMode = 0o644
+)
+
+// Options are the choices of Open. The zero value is good for most uses.
+type Options struct {
+	// ReadOnly opens a file that must exist, and writes neither to it nor beside it. It takes no lock, so that
+	// it works beside a writer; the Store then shows the entries that were there when it was opened.
+	ReadOnly bool
+	// MustExist refuses to create the file.
+	MustExist bool
+	// VerifyBytes is how many bytes of the newest payloads have their checksum verified at open, besides the
+	// structure of the whole file: 0 means DefaultVerifyBytes, a negative number all.
+	VerifyBytes int64
+	// ReserveBytes is the address space to reserve for the mapping: 0 means DefaultReserveBytes. When the
+	// system refuses, less is reserved; when the file outgrows it, another mapping is made.
+	ReserveBytes int64
+	// Logger is told of repairs (at Warn) and of compactions (at Info). Nil is silent.
+	Logger *slog.Logger
+}
+
+// withDefaults fills in what was left zero.
+func (o Options) withDefaults() Options {
+	if o.VerifyBytes == 0 {
+		o.VerifyBytes = DefaultVerifyBytes
+	}
+	if o.ReserveBytes <= 0 {
+		o.ReserveBytes = DefaultReserveBytes
+	}
+	if math.MaxInt == math.MaxInt32 {
+		o.ReserveBytes = min(o.ReserveBytes, reserve32)
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}

@@ -1,0 +1,235 @@
+package drive
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// Order is the order of an iteration or of a compacted file.
+type Order int
+
+// The orders. NewestFirst is that of the original; it needs no memory. FileOrder
+// is from the oldest to the newest; it takes 8 bytes for each entry to be
+// returned.
+const (
+	FileOrder Order = iota
+	NewestFirst
+)
+
+// scanGroup is how many entries are found before they are handed out together.
+const scanGroup = 128
+
+// walker goes through the chain of entries of a file, newest first.
+type walker struct {
+	g    *generation
+	m    *mapping
+	tail int64 // where the next entry ends
+	from int64 // where the walk began
+	all  bool  // superseded entries and tombstones too
+	// moved holds the hashes of keys that were written since the walk began and have been returned.
+	moved map[uint64]struct{}
+	group [scanGroup]location
+}
+
+// walk begins a walk at the end of the drive. The walker is nil when there is
+// nothing to walk through.
+func (s *Store) walk(all bool) (*walker, error) {
+	g := s.gen.Load()
+	if g == nil {
+		return nil, ErrClosed
+	}
+	tail := g.tail.Load()
+	if tail == 0 {
+		return nil, nil
+	}
+	m, err := g.cover(tail)
+	if err != nil {
+		return nil, err
+	}
+	return &walker{g: g, m: m, tail: tail, from: tail, all: all}, nil
+}
+
+// next returns the next entries, in memory that the next call uses again; none at
+// the end.
+func (w *walker) next() (found []location, err error) {
+	if w == nil {
+		return nil, nil
+	}
+	found = w.group[:0]
+	err = w.m.guard(func() error {
+		for w.tail > 0 && len(found) < scanGroup {
+			e, ok := parseEntry(w.m.data, w.tail)
+			if !ok {
+				return brokenChain(w.m.path, w.tail)
+			}
+			w.tail = e.prevOffset
+			loc := locationIn(e)
+			if !w.all {
+				if loc = w.live(e, loc); loc == 0 {
+					continue
+				}
+			}
+			found = append(found, loc)
+		}
+		return nil
+	})
+	return found, err
+}
+
+// live returns where the live value is that e stands for, or 0. For most entries
+// that is e itself or nothing. If the key has been written since the walk began,
+// its live value lies behind the start of the walk, and the first older entry that
+// the walk meets stands for it.
+func (w *walker) live(e located, loc location) location {
+	now := w.g.index.get(e.keyHash)
+	if now == loc && !e.tombstone {
+		return loc
+	}
+	if now == 0 || now.tail() <= w.from {
+		return 0
+	}
+	if _, done := w.moved[e.keyHash]; done {
+		return 0
+	}
+	if w.moved == nil {
+		w.moved = make(map[uint64]struct{})
+	}
+	w.moved[e.keyHash] = struct{}{}
+	return now
+}
+
+// entry returns the Entry of a location that next returned.
+func (w *walker) entry(loc location) (Entry, error) {
+	if loc.tail() <= w.m.size() {
+		return Entry{m: w.m, loc: loc}, nil
+	}
+	return w.g.entry(loc)
+}
+
+// collect returns all locations that are left.
+func (w *walker) collect() ([]location, error) {
+	var all []location
+	for {
+		found, err := w.next()
+		if err != nil || len(found) == 0 {
+			return all, err
+		}
+		all = append(all, found...)
+	}
+}
+
+// Entries returns an iteration over the live entries, each key once. It may be
+// used many times; each use begins with the drive as it then is. Writers do not
+// wait for it. A key that is written while an iteration runs is returned with its
+// newer value if it had one at the start, else not; one that is deleted meanwhile
+// may be returned or not.
+//
+// If the file turns out to be damaged, or the store is closed at the start, the
+// last pair has an error and the zero Entry.
+func (s *Store) Entries(order Order) iter.Seq2[Entry, error] { return s.iterate(order, false) }
+
+// History returns an iteration over every entry of the file up to the tail at its
+// start: live ones, superseded ones and tombstones. Otherwise it is like Entries.
+func (s *Store) History(order Order) iter.Seq2[Entry, error] { return s.iterate(order, true) }
+
+func (s *Store) iterate(order Order, all bool) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		w, err := s.walk(all)
+		if err != nil {
+			yield(Entry{}, err)
+			return
+		}
+		next := w.next
+		if order == FileOrder {
+			next = w.fileOrder()
+		}
+		for {
+			found, err := next()
+			for _, loc := range found {
+				e, err := w.entry(loc)
+				if !yield(e, err) || err != nil {
+					return
+				}
+			}
+			if err != nil {
+				yield(Entry{}, err)
+				return
+			}
+			if len(found) == 0 {
+				return
+			}
+		}
+	}
+}
+
+// fileOrder returns a function like next that returns all at once, oldest first.
+func (w *walker) fileOrder() func() ([]location, error) {
+	done := false
+	return func() ([]location, error) {
+		if done {
+			return nil, nil
+		}
+		done = true
+		all, err := w.collect()
+		slices.Reverse(all)
+		return all, err
+	}
+}
+
+// parallelGroup is how many entries a worker of ParallelEntries takes at a time.
+const parallelGroup = 256
+
+// ParallelEntries calls fn with every live entry, from several goroutines at once
+// and in no particular order; what it says of concurrent writes is what Entries
+// says. workers below 1 means 1. It takes 8 bytes of memory for each live entry.
+//
+// When fn returns an error, or ctx is done, or bytes cannot be read, even by fn
+// (a *CorruptError), no further entries are handed out; ParallelEntries returns
+// the first such error after all calls of fn have ended.
+func (s *Store) ParallelEntries(ctx context.Context, workers int, fn func(Entry) error) error {
+	w, err := s.walk(false)
+	if err != nil {
+		return err
+	}
+	all, err := w.collect()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var taken atomic.Int64
+	work := func() error {
+		for {
+			end := taken.Add(parallelGroup)
+			if end-parallelGroup >= int64(len(all)) {
+				return nil
+			}
+			for _, loc := range all[end-parallelGroup : min(end, int64(len(all)))] {
+				if ctx.Err() != nil {
+					return context.Cause(ctx)
+				}
+				e, err := w.entry(loc)
+				if err == nil {
+					err = e.m.guard(func() error { return fn(e) })
+				}
+				if err != nil {
+					return err
+				}
+			}
+		}
+	}
+	var wg sync.WaitGroup
+	for range max(1, min(workers, (len(all)+parallelGroup-1)/parallelGroup)) {
+		// Ends when all entries are taken or ctx is done; waited for below.
+		wg.Go(func() {
+			if err := work(); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	wg.Wait()
+	return context.Cause(ctx)
+}

@@ -1,0 +1,206 @@
+package drive
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/simd-drive/go/drive-core/internal/vfs"
+)
+
+const (
+	// spoolMin is how much of a stream is kept in memory before a file takes it.
+	spoolMin = 4 << 20
+	// streamBuffer is the buffer through which longer streams pass.
+	streamBuffer = 1 << 20
+	// maxEmptyReads is how often a reader may return neither bytes nor an error.
+	maxEmptyReads = 100
+)
+
+// WriteFrom stores what r returns until io.EOF under key and returns the new tail.
+// Nothing is visible until all of it is stored; if r fails, with an error that
+// WriteFrom wraps, nothing is stored. Memory does not grow with the length of the
+// stream.
+//
+// A stalled reader blocks no other writer: up to 4 MiB are buffered in memory;
+// what is longer goes to a nameless temporary file beside the drive first, which
+// costs the same space again for that time, and is copied by the system under the
+// writers' lock. A bytes.Reader, bytes.Buffer, strings.Reader, EntryReader and an
+// *os.File that is a regular file do not stall; they are written without the
+// detour, and other writers wait meanwhile.
+//
+// Errors: as for Write. Upstream: the original stores what it got before the
+// reader's error as if it were the value, leaves the file in disorder after
+// refusing an empty stream, and refuses streams of zeros of any length; here only
+// a single zero byte is refused, as in Write.
+func (s *Store) WriteFrom(key []byte, r io.Reader) (int64, error) {
+	return s.WriteFromHash(KeyHash(key), r)
+}
+
+// WriteFromHash is WriteFrom for the KeyHash of a key.
+func (s *Store) WriteFromHash(hash uint64, r io.Reader) (int64, error) {
+	if err := s.checkWritable(); err != nil {
+		return 0, err // before the stream is consumed
+	}
+	head, err := io.ReadAll(io.LimitReader(checkedReader{r}, spoolMin))
+	if err != nil {
+		return 0, fmt.Errorf("drive: read the stream: %w", err)
+	}
+	if len(head) < spoolMin {
+		return s.WriteHash(hash, head)
+	}
+	if promptReader(r) {
+		return s.writeDirect(hash, head, r)
+	}
+	return s.writeSpooled(hash, head, r)
+}
+
+// promptReader tells whether r is known to return without waiting for anybody.
+func promptReader(r io.Reader) bool {
+	switch r := r.(type) {
+	case *bytes.Reader, *bytes.Buffer, *strings.Reader, *EntryReader:
+		return true
+	case *os.File:
+		info, err := r.Stat()
+		return err == nil && info.Mode().IsRegular()
+	}
+	return false
+}
+
+// checkedReader guards against readers that break the contract of io.Reader.
+type checkedReader struct{ r io.Reader }
+
+func (c checkedReader) Read(p []byte) (int, error) {
+	for range maxEmptyReads {
+		n, err := c.r.Read(p)
+		if n < 0 || n > len(p) {
+			return 0, errors.New("drive: reader returned an impossible count")
+		}
+		if n > 0 || err != nil || len(p) == 0 {
+			return n, err
+		}
+	}
+	return 0, io.ErrNoProgress
+}
+
+// pour writes head and then what r returns to file from off on. It returns how
+// many bytes that were and their checksum. limit is the most there may be.
+func pour(file vfs.File, off int64, head []byte, r io.Reader, limit int64) (size int64, sum uint32, err error) {
+	part := head
+	buf := make([]byte, streamBuffer)
+	for end := false; ; {
+		if size += int64(len(part)); size > limit {
+			return size, 0, ErrTooLarge
+		}
+		sum = updateChecksum(sum, part)
+		if _, err := file.WriteAt(part, off+size-int64(len(part))); err != nil {
+			return size, 0, err
+		}
+		if end {
+			return size, sum, nil
+		}
+		n, err := io.ReadFull(checkedReader{r}, buf)
+		if end = err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF); err != nil && !end {
+			return size, 0, fmt.Errorf("drive: read the stream: %w", err)
+		}
+		part = buf[:n]
+	}
+}
+
+// writeDirect writes a stream that does not stall straight into the drive.
+func (s *Store) writeDirect(hash uint64, head []byte, r io.Reader) (int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.streamLocked(hash, func(g *generation, start, limit int64) (int64, uint32, error) {
+		return pour(g.file, start, head, r, limit)
+	})
+}
+
+// writeSpooled writes a stream to a temporary file, and from there into the drive.
+func (s *Store) writeSpooled(hash uint64, head []byte, r io.Reader) (int64, error) {
+	spool, remove, err := s.newSpool()
+	if err != nil {
+		return 0, fmt.Errorf("drive: make a temporary file: %w", err)
+	}
+	defer remove()
+	size, sum, err := pour(spool, 0, head, r, maxOffset)
+	if err != nil {
+		return 0, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.streamLocked(hash, func(g *generation, start, limit int64) (int64, uint32, error) {
+		if size > limit {
+			return size, 0, ErrTooLarge
+		}
+		_, err := g.file.CopyFrom(spool, 0, start, size)
+		return size, sum, err
+	})
+}
+
+// newSpool makes a temporary file beside the drive. remove closes it, and removes
+// it if the system did not let an open file be removed at once.
+func (s *Store) newSpool() (spool vfs.File, remove func(), err error) {
+	name := s.realPath + ".spool-" + rand.Text()
+	spool, err = s.fsys.Open(name, vfs.Exclusive, 0o600)
+	if err != nil {
+		return nil, nil, err
+	}
+	gone := s.fsys.Remove(name) == nil
+	return spool, func() {
+		err := spool.Close()
+		if !gone {
+			err = errors.Join(err, s.fsys.Remove(name))
+		}
+		if err != nil {
+			s.log.Warn("drive: temporary file left behind", "path", name, "err", err)
+		}
+	}, nil
+}
+
+// streamLocked appends a value whose payload fill writes to the file, from start
+// on and at most limit bytes. s.mu must be held.
+func (s *Store) streamLocked(
+	hash uint64, fill func(g *generation, start, limit int64) (size int64, sum uint32, err error),
+) (int64, error) {
+	g, err := s.writableLocked()
+	if err != nil {
+		return 0, err
+	}
+	tail := g.tail.Load()
+	pad := padding(tail)
+	start := tail + pad
+	limit := maxOffset - metadataSize - start
+	done := false
+	defer func() {
+		if !done { // also when the reader panics
+			_ = s.rollBackLocked(g, nil)
+		}
+	}()
+	if pad > 0 {
+		if _, err := g.file.WriteAt(zeroPad[:pad], tail); err != nil {
+			return 0, err
+		}
+	}
+	size, sum, err := fill(g, start, limit)
+	if err != nil {
+		return 0, err
+	}
+	end := start + size + metadataSize
+	if err := g.makeRoom(end); err != nil {
+		return 0, err
+	}
+	meta := appendMetadata(make([]byte, 0, metadataSize), metadata{keyHash: hash, prevOffset: tail, checksum: sum})
+	if _, err := g.file.WriteAt(meta, start+size); err != nil {
+		return 0, err
+	}
+	done = true
+	var added counts
+	added.add(pad, false)
+	s.publishLocked(g, end, []change{{hash, locationOf(start, size)}}, &added)
+	return end, nil
+}
