@@ -1,6 +1,6 @@
 module github.com/simd-drive/go/bench
 
-go 1.26
+go 1.26.0
 
 require (
 	github.com/simd-drive/go/drive-core v0.0.0

@@ -1,19 +1,21 @@
 module github.com/simd-drive/go/drive-ws-client
 
-go 1.26
+go 1.26.0
 
 require (
 	github.com/simd-drive/go/drive-service-definition v0.0.0
+	github.com/simd-drive/go/muxio v0.0.0
 	github.com/simd-drive/go/muxio-rpc-caller v0.0.0
+	github.com/simd-drive/go/muxio-rpc-endpoint v0.0.0
 	github.com/simd-drive/go/muxio-rpc-service v0.0.0
 	github.com/simd-drive/go/muxio-ws-client v0.0.0
+	go.uber.org/goleak v1.3.0
 )
 
 require (
 	github.com/gorilla/websocket v1.5.3 // indirect
 	github.com/kelindar/binary v1.0.19 // indirect
 	github.com/klauspost/cpuid/v2 v2.2.10 // indirect
-	github.com/simd-drive/go/muxio v0.0.0 // indirect
 	github.com/zeebo/xxh3 v1.1.0 // indirect
 	golang.org/x/sys v0.30.0 // indirect
 )

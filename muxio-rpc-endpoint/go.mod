@@ -1,6 +1,6 @@
 module github.com/simd-drive/go/muxio-rpc-endpoint
 
-go 1.26
+go 1.26.0
 
 require github.com/simd-drive/go/muxio-rpc-service v0.0.0
 

@@ -1,6 +1,6 @@
 module github.com/simd-drive/go/muxio-rpc-service
 
-go 1.26
+go 1.26.0
 
 require (
 	github.com/kelindar/binary v1.0.19

@@ -55,6 +55,7 @@ type Session struct {
 	receivers map[uint32]*RecvStream // unfinished, or not released
 	senders   map[uint32]*SendStream // may wait for grants
 	err       error                  // why the session ended
+	writeErr  error                  // why the writer ended
 }
 
 // NewSession starts a session over t, which it owns from now on.
@@ -171,11 +172,22 @@ func (s *Session) writeLoop() {
 		err := s.transport.WriteMessage(pieces)
 		clear(pieces)
 		if err != nil {
-			s.end(fmt.Errorf("muxio: writing: %w", err), CloseReason{Code: CloseGoingAway, Text: "write failed"})
+			s.writeFailed(fmt.Errorf("muxio: writing: %w", err))
 			return
 		}
 		s.queue.wrote(b)
 	}
+}
+
+// writeFailed closes the transport and leaves it to the read loop to end the
+// session: a peer that closed may have said why, and that explains more than
+// the failed write.
+func (s *Session) writeFailed(err error) {
+	s.queue.close(err)
+	s.mu.Lock()
+	s.writeErr = err
+	s.mu.Unlock()
+	_ = s.transport.Close(CloseReason{Code: CloseGoingAway, Text: "write failed"})
 }
 
 // readLoop is the only goroutine that reads from the transport and the only
@@ -183,12 +195,19 @@ func (s *Session) writeLoop() {
 func (s *Session) readLoop() {
 	defer s.loops.Done()
 	err := s.readMessages()
-	var broken *CloseError
+	s.mu.Lock()
+	writeErr := s.writeErr
+	s.mu.Unlock()
+	var closed *CloseError
 	switch {
-	case errors.As(err, &broken) && !broken.Remote:
-		s.end(err, broken.CloseReason)
+	case errors.As(err, &closed) && !closed.Remote:
+		s.end(err, closed.CloseReason)
+	case errors.As(err, &closed):
+		s.end(err, CloseReason{Code: CloseNormal})
 	case errors.Is(err, io.EOF):
 		s.end(io.EOF, CloseReason{Code: CloseNormal})
+	case writeErr != nil:
+		s.end(writeErr, CloseReason{Code: CloseGoingAway})
 	default:
 		s.end(err, CloseReason{Code: CloseGoingAway})
 	}
