@@ -28,6 +28,7 @@ func (p *printer) Cancel(cause error) { p.arrived <- "cancelled: " + cause.Error
 
 // One end opens a stream, the other prints what arrives on it.
 func Example() {
+	ctx := context.Background()
 	a, b := muxio.Pipe()
 	arrived := make(chan string, 1)
 	accept := func(s *muxio.RecvStream) muxio.Receiver { return &printer{stream: s, arrived: arrived} }
@@ -43,7 +44,8 @@ func Example() {
 	}
 
 	stream := client.OpenStream()
-	if err := stream.Send(context.Background(), muxio.Body{Bytes: []byte("hello"), End: true}); err != nil {
+	err = stream.Send(ctx, muxio.Body{Bytes: []byte("hello"), End: true})
+	if err != nil {
 		fmt.Println(err)
 	}
 	fmt.Println(<-arrived)
