@@ -21,11 +21,16 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var errBroken = errors.New("broken reader")
 
-// brokenReader yields some bytes, then fails.
-type brokenReader struct{ left int }
+// brokenReader yields some bytes, waits until the server handles the call, and
+// fails.
+type brokenReader struct {
+	left    int
+	handled <-chan struct{}
+}
 
 func (r *brokenReader) Read(p []byte) (int, error) {
 	if r.left == 0 {
+		<-r.handled
 		return 0, errBroken
 	}
 	n := min(len(p), r.left)
@@ -138,7 +143,7 @@ func TestLargeValuesAreStreamed(t *testing.T) {
 func TestReaderErrorCancelsTheWrite(t *testing.T) {
 	f := newFake()
 	c, _ := f.connect(t)
-	_, err := c.WriteFrom(t.Context(), []byte("k"), &brokenReader{left: 100_000})
+	_, err := c.WriteFrom(t.Context(), []byte("k"), &brokenReader{left: 100_000, handled: f.streamed})
 	if !errors.Is(err, errBroken) {
 		t.Errorf("got %v, want the reader's error", err)
 	}
