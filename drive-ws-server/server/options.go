@@ -1,0 +1,71 @@
+package server
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+
+	rpc "github.com/simd-drive/go/muxio-rpc-service"
+	wsserver "github.com/simd-drive/go/muxio-ws-server"
+)
+
+// Path is where a [Server] answers.
+const Path = "/ws"
+
+const (
+	// chunkBytes is the size of the pieces in which a value is streamed. Each
+	// is verified while it is in the processor's cache, then sent from where
+	// it lies.
+	chunkBytes = 256 << 10
+	// responseOverheadBytes is the room that a response takes beside the
+	// values in it: the fields of one result are at most 16 bytes.
+	responseOverheadBytes = 16
+	// recordFixedBytes is what one record adds to a page of a listing beside its
+	// value, at most.
+	recordFixedBytes = 64
+)
+
+// Options sets up a [Server]. The zero value is ready to use.
+type Options struct {
+	// MaxConnections bounds the connections that are open at a time; 0 means
+	// [wsserver.DefaultMaxConnections].
+	MaxConnections int
+	// MaxCalls bounds the calls of one connection that run at a time; 0 means
+	// [rpc.DefaultMaxCalls].
+	MaxCalls int
+	// MaxMessageBytes bounds one request and one response, and so a value
+	// that is not streamed and the values of a batch together; 0 means
+	// [rpc.DefaultMaxMessageBytes].
+	MaxMessageBytes int
+	// CheckOrigin decides whether a request is served, as in
+	// [wsserver.Options]; nil refuses web pages of other hosts.
+	CheckOrigin func(r *http.Request) bool
+	// Logger receives what goes wrong; nil is silent.
+	Logger *slog.Logger
+}
+
+func (o Options) withDefaults() (Options, error) {
+	for _, f := range []struct {
+		name     string
+		value    *int
+		fallback int
+	}{
+		{"MaxConnections", &o.MaxConnections, wsserver.DefaultMaxConnections},
+		{"MaxCalls", &o.MaxCalls, rpc.DefaultMaxCalls},
+		{"MaxMessageBytes", &o.MaxMessageBytes, rpc.DefaultMaxMessageBytes},
+	} {
+		if *f.value == 0 {
+			*f.value = f.fallback
+		}
+		if *f.value < 0 {
+			return o, fmt.Errorf("server: %s is %d, must not be negative", f.name, *f.value)
+		}
+	}
+	if least := 2 * chunkBytes; o.MaxMessageBytes < least {
+		return o, fmt.Errorf("server: MaxMessageBytes is %d, must be at least %d", o.MaxMessageBytes, least)
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o, nil
+}

@@ -1,0 +1,214 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"iter"
+	"log/slog"
+
+	"github.com/simd-drive/go/drive-core"
+	"github.com/simd-drive/go/drive-service-definition"
+	"github.com/simd-drive/go/muxio-rpc-endpoint"
+	rpc "github.com/simd-drive/go/muxio-rpc-service"
+)
+
+// store is what the service needs of a [*drive.Store].
+type store interface {
+	ReadHash(hash uint64) (drive.Entry, bool)
+	ReadBatchHash(dst []drive.Entry, hashes []uint64) []drive.Entry
+	ExistsHash(hash uint64) bool
+	MetadataHash(hash uint64) (drive.Metadata, error)
+	WriteHash(hash uint64, value []byte) (int64, error)
+	WriteFromHash(hash uint64, r io.Reader) (int64, error)
+	WriteBatchHash(items []drive.HashedItem) (int64, error)
+	DeleteHash(hash uint64) (int64, error)
+	DeleteBatchHash(hashes []uint64) (int64, error)
+	Rename(oldKey, newKey []byte) (int64, error)
+	Len() int
+	IsEmpty() bool
+	FileSize() int64
+	Stats() (drive.Stats, error)
+	CompactionSavings() (int64, error)
+	Compact(ctx context.Context, opts drive.CompactOptions) (drive.CompactResult, error)
+	Sync() error
+	Entries(order drive.Order) iter.Seq2[drive.Entry, error]
+	History(order drive.Order) iter.Seq2[drive.Entry, error]
+	IsLive(e drive.Entry) bool
+}
+
+// service holds the handlers. What a request refers to is borrowed until its
+// handler returns; the store copies what it keeps.
+type service struct {
+	store           store
+	log             *slog.Logger
+	maxMessageBytes int
+}
+
+// register makes the service's methods known to calls.
+func (s *service) register(calls *endpoint.Endpoint) error {
+	return errors.Join(
+		unary(s, calls, driveservice.Read, s.read),
+		unary(s, calls, driveservice.Write, s.write),
+		unary(s, calls, driveservice.Delete, s.delete),
+		unary(s, calls, driveservice.Exists, s.exists),
+		unary(s, calls, driveservice.Metadata, s.metadata),
+		unary(s, calls, driveservice.Rename, s.rename),
+		unary(s, calls, driveservice.Copy, s.copy),
+		unary(s, calls, driveservice.BatchRead, s.batchRead),
+		unary(s, calls, driveservice.BatchWrite, s.batchWrite),
+		unary(s, calls, driveservice.BatchDelete, s.batchDelete),
+		unary(s, calls, driveservice.Len, s.len),
+		unary(s, calls, driveservice.IsEmpty, s.isEmpty),
+		unary(s, calls, driveservice.FileSize, s.fileSize),
+		unary(s, calls, driveservice.Stats, s.stats),
+		unary(s, calls, driveservice.Compact, s.compact),
+		unary(s, calls, driveservice.Sync, s.sync),
+		serverStream(s, calls, driveservice.StreamRead, s.streamRead),
+		clientStream(s, calls, driveservice.StreamWrite, s.streamWrite),
+		serverStream(s, calls, driveservice.StreamEntries, s.streamEntries),
+	)
+}
+
+// hashOf returns the hash under which the engine knows k.
+func hashOf(k driveservice.KeyRef) uint64 {
+	if k.ByHash {
+		return k.Hash
+	}
+	return drive.KeyHash(k.Key)
+}
+
+func hashesOf(keys []driveservice.KeyRef) []uint64 {
+	hashes := make([]uint64, len(keys))
+	for i, k := range keys {
+		hashes[i] = hashOf(k)
+	}
+	return hashes
+}
+
+// tail makes a response of what the engine's writers return.
+func tail(n int64, err error) (driveservice.TailResponse, error) {
+	return driveservice.TailResponse{Tail: uint64(n)}, err
+}
+
+// errMessage refuses values that do not fit into one message.
+func (s *service) errMessage(size int64) error {
+	return driveservice.NewError(driveservice.ReasonTooLarge,
+		rpc.Errorf(rpc.ResourceExhausted, "values of %d bytes exceed one message of %d; stream them", size, s.maxMessageBytes).Message)
+}
+
+func (s *service) read(_ context.Context, r driveservice.KeyRequest) (driveservice.ReadResponse, error) {
+	e, ok := s.store.ReadHash(hashOf(r.Key))
+	if !ok {
+		return driveservice.ReadResponse{}, nil
+	}
+	if e.Size() > int64(s.maxMessageBytes-responseOverheadBytes) {
+		return driveservice.ReadResponse{}, s.errMessage(e.Size())
+	}
+	if err := e.Verify(); err != nil {
+		return driveservice.ReadResponse{}, err
+	}
+	return driveservice.ReadResponse{Result: result(e), Owner: e}, nil
+}
+
+// result refers to the value of e, which must stay reachable as its owner.
+func result(e drive.Entry) driveservice.ReadResult {
+	return driveservice.ReadResult{Found: true, Checksum: e.Checksum(), Value: e.Bytes()}
+}
+
+func (s *service) batchRead(_ context.Context, r driveservice.KeysRequest) (driveservice.BatchReadResponse, error) {
+	entries := s.store.ReadBatchHash(make([]drive.Entry, 0, len(r.Keys)), hashesOf(r.Keys))
+	results := make([]driveservice.ReadResult, len(entries))
+	room := int64(s.maxMessageBytes - responseOverheadBytes)
+	var values int64
+	for i, e := range entries {
+		room -= responseOverheadBytes
+		if e.IsZero() {
+			continue
+		}
+		values += e.Size()
+		if values > room {
+			return driveservice.BatchReadResponse{}, s.errMessage(values)
+		}
+		if err := e.Verify(); err != nil {
+			return driveservice.BatchReadResponse{}, err
+		}
+		results[i] = result(e)
+	}
+	return driveservice.BatchReadResponse{Results: results, Owner: entries}, nil
+}
+
+func (s *service) write(_ context.Context, r driveservice.WriteRequest) (driveservice.TailResponse, error) {
+	return tail(s.store.WriteHash(hashOf(r.Key), r.Value))
+}
+
+func (s *service) batchWrite(_ context.Context, r driveservice.BatchWriteRequest) (driveservice.TailResponse, error) {
+	items := make([]drive.HashedItem, len(r.Entries))
+	for i, e := range r.Entries {
+		items[i] = drive.HashedItem{Hash: hashOf(e.Key), Value: e.Value}
+	}
+	return tail(s.store.WriteBatchHash(items))
+}
+
+func (s *service) delete(_ context.Context, r driveservice.KeyRequest) (driveservice.TailResponse, error) {
+	return tail(s.store.DeleteHash(hashOf(r.Key)))
+}
+
+func (s *service) batchDelete(_ context.Context, r driveservice.KeysRequest) (driveservice.TailResponse, error) {
+	return tail(s.store.DeleteBatchHash(hashesOf(r.Keys)))
+}
+
+func (s *service) exists(_ context.Context, r driveservice.KeyRequest) (driveservice.ExistsResponse, error) {
+	return driveservice.ExistsResponse{Exists: s.store.ExistsHash(hashOf(r.Key))}, nil
+}
+
+func (s *service) metadata(_ context.Context, r driveservice.KeyRequest) (driveservice.MetadataResponse, error) {
+	m, err := s.store.MetadataHash(hashOf(r.Key))
+	if err != nil {
+		return driveservice.MetadataResponse{}, err
+	}
+	return driveservice.MetadataResponse{
+		Offset: uint64(m.Offset), Size: uint64(m.Size), KeyHash: m.KeyHash,
+		PrevOffset: uint64(m.PrevOffset), Checksum: m.Checksum,
+	}, nil
+}
+
+// rename needs the keys themselves: the engine renames by key.
+func (s *service) rename(_ context.Context, r driveservice.KeyPairRequest) (driveservice.TailResponse, error) {
+	if r.From.ByHash || r.To.ByHash {
+		return driveservice.TailResponse{}, driveservice.NewError(driveservice.ReasonNeedsKey, "rename takes keys, not hashes")
+	}
+	return tail(s.store.Rename(r.From.Key, r.To.Key))
+}
+
+// copy stores the verified value that From has at this moment under To.
+func (s *service) copy(_ context.Context, r driveservice.KeyPairRequest) (driveservice.TailResponse, error) {
+	from, to := hashOf(r.From), hashOf(r.To)
+	if from == to {
+		return driveservice.TailResponse{}, drive.ErrSameKey
+	}
+	e, ok := s.store.ReadHash(from)
+	if !ok {
+		return driveservice.TailResponse{}, drive.ErrNotFound
+	}
+	if err := e.Verify(); err != nil {
+		return driveservice.TailResponse{}, err
+	}
+	return tail(s.store.WriteHash(to, e.Bytes()))
+}
+
+func (s *service) len(context.Context, struct{}) (driveservice.LenResponse, error) {
+	return driveservice.LenResponse{Entries: uint64(s.store.Len())}, nil
+}
+
+func (s *service) isEmpty(context.Context, struct{}) (driveservice.IsEmptyResponse, error) {
+	return driveservice.IsEmptyResponse{Empty: s.store.IsEmpty()}, nil
+}
+
+func (s *service) fileSize(context.Context, struct{}) (driveservice.FileSizeResponse, error) {
+	return driveservice.FileSizeResponse{Bytes: uint64(s.store.FileSize())}, nil
+}
+
+func (s *service) sync(context.Context, struct{}) (struct{}, error) {
+	return struct{}{}, s.store.Sync()
+}
