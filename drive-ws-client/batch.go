@@ -21,7 +21,7 @@ type HashedItem struct {
 // WriteBatch stores all items or none, in order, and returns the new size of
 // the file. A value that is refused refuses the batch. An empty batch changes
 // nothing. A batch of more than [MaxBatch] items or of more bytes than one
-// message holds fails with an error; it is not split, as that would not be all
+// message holds fails with [ErrLimit]; it is not split, as that would not be all
 // or none.
 func (c *Client) WriteBatch(ctx context.Context, items []Item) (int64, error) {
 	return batchWrite(ctx, c, items, func(i Item) driveservice.WriteRequest {

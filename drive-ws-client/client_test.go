@@ -247,7 +247,7 @@ func TestListing(t *testing.T) {
 func TestBatchLimit(t *testing.T) {
 	c, _ := newFake().connect(t)
 	hashes := make([]uint64, driveclient.MaxBatch+1)
-	if _, err := c.GetBatchHash(t.Context(), hashes); !errors.Is(err, driveclient.ErrTooLarge) {
+	if _, err := c.GetBatchHash(t.Context(), hashes); !errors.Is(err, driveclient.ErrLimit) {
 		t.Errorf("MaxBatch+1 keys: %v", err)
 	}
 	if values, err := c.GetBatchHash(t.Context(), hashes[1:]); err != nil || len(values) != driveclient.MaxBatch {

@@ -20,9 +20,13 @@ var (
 	ErrNullValue = errors.New("driveclient: value is a single zero byte")
 	// ErrSameKey refuses to rename or copy a key to itself.
 	ErrSameKey = errors.New("driveclient: both keys are the same")
-	// ErrTooLarge refuses what exceeds a limit of the server, of this client
-	// or of the file.
+	// ErrTooLarge means that a value does not fit into the file, or the values
+	// of a batch not into one response.
 	ErrTooLarge = errors.New("driveclient: too large")
+	// ErrLimit means that a call exceeds a limit of the connection, set by
+	// either end: the size of a message, the length of a batch, the number of
+	// calls at a time.
+	ErrLimit = errors.New("driveclient: limit of the connection reached")
 	// ErrReadOnly refuses to change a store that is served read-only.
 	ErrReadOnly = errors.New("driveclient: store is read-only")
 	// ErrOutOfRange refuses a range that starts beyond the end of a value.
@@ -98,7 +102,7 @@ func (c *Client) failed(op string, err error) error {
 // kindOf returns the error of this package that err is, nil if it is none.
 func (c *Client) kindOf(err error) error {
 	if errors.Is(err, driveservice.ErrBatchTooLarge) {
-		return ErrTooLarge
+		return ErrLimit
 	}
 	var remote *rpc.Error
 	if !errors.As(err, &remote) {
@@ -108,6 +112,8 @@ func (c *Client) kindOf(err error) error {
 	switch {
 	case known:
 		return kind
+	case remote.Code == rpc.ResourceExhausted:
+		return ErrLimit
 	case remote.Code != rpc.Unavailable:
 		return nil
 	case c.closed.Load():

@@ -22,8 +22,13 @@ type Metadata struct {
 	Size       int64  // of the value
 }
 
+// minMessageBytes is the size of a value from which a refusal for a limit may be
+// due to its size: every server takes smaller ones as one message.
+const minMessageBytes = 256 << 10
+
 // Write stores value under key and returns the new size of the file. A value of
-// [StreamFromBytes] and more travels as a stream. It fails with
+// [StreamFromBytes] and more, or over a limit for one message, travels as a
+// stream. It fails with
 // [ErrEmptyValue], [ErrNullValue] or [ErrReadOnly], among others.
 func (c *Client) Write(ctx context.Context, key, value []byte) (int64, error) {
 	return c.write(ctx, driveservice.Key(key), value)
@@ -38,12 +43,16 @@ func (c *Client) write(ctx context.Context, key driveservice.KeyRef, value []byt
 	if len(value) >= StreamFromBytes {
 		return c.writeFrom(ctx, key, bytes.NewReader(value))
 	}
-	return tailOf(call(ctx, c, "write", driveservice.Write, driveservice.WriteRequest{Key: key, Value: value}))
+	tail, err := tailOf(call(ctx, c, "write", driveservice.Write, driveservice.WriteRequest{Key: key, Value: value}))
+	if len(value) >= minMessageBytes && errors.Is(err, ErrLimit) {
+		return c.writeFrom(ctx, key, bytes.NewReader(value))
+	}
+	return tail, err
 }
 
 // Get returns the value of key, verified against its checksum. It fails with
 // [ErrNotFound] for a key without a value and with [ErrCorrupt] for a damaged
-// one. A value over the server's limit for one message travels as a stream.
+// one. A value over a limit for one message travels as a stream.
 func (c *Client) Get(ctx context.Context, key []byte) ([]byte, error) {
 	return c.get(ctx, driveservice.Key(key))
 }
@@ -55,7 +64,7 @@ func (c *Client) GetHash(ctx context.Context, hash uint64) ([]byte, error) {
 
 func (c *Client) get(ctx context.Context, key driveservice.KeyRef) ([]byte, error) {
 	r, err := call(ctx, c, "get", driveservice.Read, driveservice.KeyRequest{Key: key})
-	if errors.Is(err, ErrTooLarge) {
+	if errors.Is(err, ErrTooLarge) || errors.Is(err, ErrLimit) {
 		var whole bytes.Buffer
 		_, err = c.readTo(ctx, key, &whole)
 		return whole.Bytes(), err
