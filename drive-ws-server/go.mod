@@ -4,11 +4,16 @@ go 1.26.0
 
 require (
 	github.com/alecthomas/kong v1.17.0
+	github.com/google/go-cmp v0.7.0
 	github.com/simd-drive/go/drive-core v0.0.0
 	github.com/simd-drive/go/drive-service-definition v0.0.0
+	github.com/simd-drive/go/drive-ws-client v0.0.0
+	github.com/simd-drive/go/muxio-rpc-caller v0.0.0
 	github.com/simd-drive/go/muxio-rpc-endpoint v0.0.0
 	github.com/simd-drive/go/muxio-rpc-service v0.0.0
+	github.com/simd-drive/go/muxio-ws-client v0.0.0
 	github.com/simd-drive/go/muxio-ws-server v0.0.0
+	go.uber.org/goleak v1.3.0
 )
 
 require (
