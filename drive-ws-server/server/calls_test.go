@@ -29,6 +29,9 @@ func must[T any](t testing.TB) func(v T, err error) T {
 	}
 }
 
+// sameBytes compares values as a whole, which is quicker, and tells nil apart.
+var sameBytes = cmp.Comparer(func(a, b []byte) bool { return bytes.Equal(a, b) && (a == nil) == (b == nil) })
+
 func TestValuesByKey(t *testing.T) {
 	store, c := connect(t)
 	ctx := t.Context()
@@ -125,7 +128,7 @@ func TestBatches(t *testing.T) {
 	if got := must[int64](t)(c.WriteBatch(ctx, items)); got != store.FileSize() {
 		t.Errorf("tail %d, file %d", got, store.FileSize())
 	}
-	if diff := cmp.Diff(want, must[[][]byte](t)(c.GetBatch(ctx, keys))); diff != "" {
+	if diff := cmp.Diff(want, must[[][]byte](t)(c.GetBatch(ctx, keys)), sameBytes); diff != "" {
 		t.Errorf("GetBatch (-want +got):\n%s", diff)
 	}
 	size := store.FileSize()
@@ -191,7 +194,7 @@ func TestListingsStatsAndCompaction(t *testing.T) {
 				}
 				got = append(got, e)
 			}
-			if diff := cmp.Diff(want, got); diff != "" {
+			if diff := cmp.Diff(want, got, sameBytes); diff != "" {
 				t.Errorf("all %v, order %d (-engine +client):\n%s", all, remote, diff)
 			}
 		}
