@@ -102,6 +102,11 @@ const scratchBytes = 4 << 10
 // scratch holds those buffers between calls.
 var scratch = sync.Pool{New: func() any { return new([scratchBytes]byte) }}
 
+// errNoReturn is the outcome of a handler that ended its goroutine by
+// [runtime.Goexit], as a failing test inside a handler does. Answers are sent by
+// deferred calls, so that the caller of such a handler does not wait for ever.
+var errNoReturn = &Error{Code: Internal, Message: "the handler did not return"}
+
 // run calls the handler and sends its answer.
 func (u *unaryRequest) run(ctx context.Context, cancel context.CancelFunc) {
 	defer u.conn.endCall()
@@ -110,7 +115,14 @@ func (u *unaryRequest) run(ctx context.Context, cancel context.CancelFunc) {
 	defer u.drop()
 	dst, _ := scratch.Get().(*[scratchBytes]byte)
 	defer scratch.Put(dst)
-	response, err := u.route.Unary(ctx, u.request.bytes, dst[:0])
+	var response Message
+	var err error = errNoReturn
+	defer func() { u.reply(ctx, response, err) }()
+	response, err = u.route.Unary(ctx, u.request.bytes, dst[:0])
+}
+
+// reply sends the outcome of the handler.
+func (u *unaryRequest) reply(ctx context.Context, response Message, err error) {
 	if err == nil && response.Len() > u.conn.cfg.MaxMessageBytes {
 		err = Errorf(ResourceExhausted, "response of %d bytes, limit MaxMessageBytes is %d", response.Len(), u.conn.cfg.MaxMessageBytes)
 	}

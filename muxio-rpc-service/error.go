@@ -117,6 +117,9 @@ func ErrorFrom(err error) *Error {
 	case err == nil:
 		return nil
 	case errors.As(err, &e):
+		if e == nil { // a nil *Error in an error variable is a failure all the same
+			return &Error{Code: Unknown, Message: "error without content"}
+		}
 		return e
 	case errors.As(err, &c):
 		return &Error{Code: c, Message: err.Error()}

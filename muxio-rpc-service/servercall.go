@@ -59,16 +59,24 @@ func (call *serverCall) run() {
 	defer call.conn.endCall()
 	defer call.stream.Release()
 	defer call.cancel()
-	request, err := call.Receive()
+	var err error = errNoReturn
+	defer func() {
+		if call.ctx.Err() != nil || call.finish(err) != nil {
+			call.out.Cancel()
+		}
+	}()
+	err = call.handle(call.Receive())
+}
+
+// handle passes the request to the handler.
+func (call *serverCall) handle(request []byte, err error) error {
 	if errors.Is(err, io.EOF) {
-		err = Errorf(InvalidArgument, "the call has no request")
+		return Errorf(InvalidArgument, "the call has no request")
 	}
-	if err == nil {
-		err = call.route.Stream(call.ctx, request, call)
+	if err != nil {
+		return err
 	}
-	if call.ctx.Err() != nil || call.finish(err) != nil {
-		call.out.Cancel()
-	}
+	return call.route.Stream(call.ctx, request, call)
 }
 
 // finish sends what closes the response.
