@@ -34,10 +34,7 @@ func outcome(err error) error {
 		return nil
 	}
 	e := rpc.ErrorFrom(err)
-	switch {
-	case e == nil: // a nil *rpc.Error in an error variable
-		return rpc.Errorf(rpc.Unknown, "handler returned an empty error")
-	case e.Code == 0:
+	if e.Code == 0 {
 		return &rpc.Error{Code: rpc.Unknown, Reason: e.Reason, Message: e.Message}
 	}
 	return e
