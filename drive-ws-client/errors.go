@@ -3,9 +3,8 @@ package driveclient
 import (
 	"errors"
 
-	rpc "github.com/simd-drive/go/muxio-rpc-service"
-
 	"github.com/simd-drive/go/drive-service-definition"
+	rpc "github.com/simd-drive/go/muxio-rpc-service"
 )
 
 // Errors of a single call: what was asked for is refused, and the store is as
