@@ -41,7 +41,7 @@ func serve(cfg config, log *slog.Logger, out io.Writer) (err error) {
 	if cfg.Port < 0 || cfg.Port > math.MaxUint16 {
 		return fmt.Errorf("port %d is not between 0 and %d", cfg.Port, math.MaxUint16)
 	}
-	listener, err := net.Listen("tcp", net.JoinHostPort(cfg.Host, strconv.Itoa(cfg.Port)))
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", net.JoinHostPort(cfg.Host, strconv.Itoa(cfg.Port)))
 	if err != nil {
 		return err // it says "listen" and the address
 	}

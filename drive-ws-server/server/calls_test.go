@@ -18,8 +18,9 @@ import (
 	wsclient "github.com/simd-drive/go/muxio-ws-client"
 )
 
-// must returns v when err is nil.
+// must returns a function that returns v when err is nil, and ends the test else.
 func must[T any](t testing.TB) func(v T, err error) T {
+	t.Helper()
 	return func(v T, err error) T {
 		t.Helper()
 		if err != nil {

@@ -22,7 +22,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	store, err := drive.Open(filepath.Join(dir, "data.drive"), drive.Options{})
 	if err != nil {
 		fmt.Println(err)
@@ -41,13 +41,17 @@ func Example() {
 	mux := http.NewServeMux()
 	mux.Handle(server.Path, calls)
 	web := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	go web.Serve(listener)
+	served := make(chan error, 1)
+	go func() { served <- web.Serve(listener) }() // until Shutdown
 
 	useFrom(listener.Addr().String())
 
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	if err := errors.Join(calls.Shutdown(ctx), web.Shutdown(ctx), store.Close()); err != nil {
+		fmt.Println(err)
+	}
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
 		fmt.Println(err)
 	}
 	// Output:

@@ -9,6 +9,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -116,8 +117,8 @@ func TestSlowReader(t *testing.T) {
 	}
 	defer r.Close()
 	for i := range 100 {
-		mustWrite(t, c, "k", fmt.Sprint(i))
-		wantValue(t, c, "k", fmt.Sprint(i))
+		mustWrite(t, c, "k", strconv.Itoa(i))
+		wantValue(t, c, "k", strconv.Itoa(i))
 	}
 	if _, err := c.Compact(t.Context(), driveclient.CompactOptions{}); err != nil {
 		t.Fatal(err)
