@@ -35,12 +35,12 @@ func connect(t *testing.T, client, server rpc.Config) (c, s *rpc.Conn, kill func
 	return c, s, func() { _ = a.Close(muxio.CloseReason{Code: muxio.CloseGoingAway, Text: "killed"}) }
 }
 
-// serve answers at one end of a pipe and returns the other.
-func serve(t *testing.T, server rpc.Config) muxio.Transport {
+// serveRaw answers at one end of a pipe and returns the other.
+func serveRaw(t *testing.T, server rpc.Config) muxio.Transport {
 	t.Helper()
 	a, b := muxio.Pipe()
 	start(t, b, server, muxio.Responder)
 	return a
 }
 
-func TestAnswersInMemory(t *testing.T) { endpointtest.Run(t, connect, serve) }
+func TestAnswersInMemory(t *testing.T) { endpointtest.Run(t, connect, serveRaw) }

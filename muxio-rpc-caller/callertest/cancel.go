@@ -59,7 +59,7 @@ func checkDeadline(t *testing.T, connect Connect) {
 	}
 	select {
 	case <-started:
-		await(t, ended, "end of the handler's context")
+		_ = await(t, ended, "end of the handler's context")
 	default: // the deadline may have passed before the call began
 	}
 	wantEcho(t, c)
@@ -123,7 +123,7 @@ func checkCancelLeavesOthers(t *testing.T, connect Connect) {
 			t.Errorf("cancelling call %d ended call %d", i, o.index)
 		}
 		wantCode(t, "call", o.err, rpc.Canceled)
-		await(t, ended, "end of the handler's context")
+		_ = await(t, ended, "end of the handler's context")
 	}
 	wantEcho(t, c)
 }
@@ -196,7 +196,7 @@ func checkCancelUnblocksReceive(t *testing.T, connect Connect) {
 			cancel()
 		}
 		wantCode(t, "Receive", await(t, result, "end of Receive"), rpc.Canceled)
-		await(t, seen, "end of the handler's context")
+		_ = await(t, seen, "end of the handler's context")
 		_, err = down.Receive()
 		wantCode(t, "Receive after the end", err, rpc.Canceled)
 		_ = down.Close()

@@ -95,7 +95,7 @@ func checkPendingCalls(t *testing.T, connect Connect, end func(c, s *rpc.Conn, k
 		wantCode(t, "pending call, "+o.kind, o.err, rpc.Unavailable)
 	}
 	for range len(kinds) * pendingCalls {
-		await(t, ended, "end of a handler's context")
+		_ = await(t, ended, "end of a handler's context")
 	}
 	await(t, c.Done(), "end of the client's connection")
 	await(t, s.Done(), "end of the server's connection")

@@ -44,7 +44,7 @@ func checkTooManyCalls(t *testing.T, connect Connect) {
 	wantCode(t, "one stream too many", err, rpc.ResourceExhausted)
 	cancel()
 	for range limit {
-		await(t, ended, "end of a handler")
+		_ = await(t, ended, "end of a handler")
 		wantCode(t, "cancelled call", await(t, results, "end of a call"), rpc.Canceled)
 	}
 	// A handler has told its end before the connection counts it out.
@@ -118,9 +118,9 @@ func checkItemOverLimit(t *testing.T, connect Connect) {
 	})
 	for name, limit := range map[string][2]int{"caller": {messageLimit, 0}, "peer": {0, messageLimit}} {
 		c, _, _ := connect(t, rpc.Config{MaxMessageBytes: limit[0]}, rpc.Config{Handler: handler, MaxMessageBytes: limit[1]})
-		_, err := sendItem(t, c, messageLimit)
-		if err != nil {
-			t.Errorf("limit of the %s, item at the limit: %v", name, err)
+		got, err := sendItem(t, c, messageLimit)
+		if err != nil || len(got) != messageLimit {
+			t.Errorf("limit of the %s, item at the limit: %d bytes came back, error %v", name, len(got), err)
 		}
 		_, err = sendItem(t, c, messageLimit+1)
 		wantCode(t, "limit of the "+name+", item sent over the limit", err, rpc.ResourceExhausted)

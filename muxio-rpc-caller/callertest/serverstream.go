@@ -193,7 +193,7 @@ func checkDownloadParsingFails(t *testing.T, connect Connect) {
 	if !errors.Is(err, errCodec) {
 		t.Errorf("error %v hides that of the codec", err)
 	}
-	await(t, ended, "end of the handler's context")
+	_ = await(t, ended, "end of the handler's context")
 	wantEcho(t, c)
 }
 

@@ -224,9 +224,8 @@ func checkPanics(t *testing.T, connect Connect) {
 		}),
 		endpoint.HandleServerStream(ep, downloadMethod, func(_ context.Context, _ word, items *endpoint.Sender[word]) error {
 			_ = items.Send(word("first"))
-			var none map[string]int
-			none[secret] = 1
-			return nil
+			few := strings.Fields(secret)
+			return items.Send(word(few[len(secret)]))
 		}),
 		endpoint.HandleBothWays(ep, chatMethod, func(context.Context, word, *endpoint.Receiver[word], *endpoint.Sender[word]) error {
 			panic(fmt.Sprintf("%s %d", secret, 1))

@@ -40,7 +40,7 @@ func joinItems(_ context.Context, req word, items *endpoint.Receiver[word]) (wor
 
 // sendWords sends each word of the request as an item.
 func sendWords(_ context.Context, req word, items *endpoint.Sender[word]) error {
-	for _, w := range strings.Fields(string(req)) {
+	for w := range strings.FieldsSeq(string(req)) {
 		if err := items.Send(word(w)); err != nil {
 			return err
 		}
@@ -189,7 +189,7 @@ func checkContextEnds(t *testing.T, connect Connect) {
 		must(t, call.CloseSend())
 		await(t, started, "start of the handler")
 		cancel()
-		await(t, ended, "end of the handler's context")
+		_ = await(t, ended, "end of the handler's context")
 		_, err = call.Receive()
 		wantCode(t, "cancelled call", err, rpc.Canceled)
 	}
@@ -200,7 +200,7 @@ func checkContextEnds(t *testing.T, connect Connect) {
 	}
 	await(t, started, "start of the handler")
 	kill()
-	await(t, ended, "end of the handler's context")
+	_ = await(t, ended, "end of the handler's context")
 	_, err = call.Receive()
 	wantCode(t, "call on a killed connection", err, rpc.Unavailable)
 }

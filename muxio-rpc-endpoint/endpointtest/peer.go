@@ -140,6 +140,7 @@ func (p *rawPeer) take(f muxio.Frame) (r response, complete bool) {
 		return r, false
 	case muxio.Credit:
 		return r, false
+	case muxio.End, muxio.Cancel:
 	}
 	b := p.streams[f.Stream]
 	delete(p.streams, f.Stream)

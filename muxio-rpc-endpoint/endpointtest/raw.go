@@ -276,7 +276,7 @@ func checkCancelSilences(t *testing.T, serve Serve) {
 	p.send(whole(1, call(1, blockMethod.ID(), "")))
 	await(t, started, "start of the handler")
 	p.send(frame(1, 2, muxio.Cancel, nil))
-	await(t, ended, "end of the handler's context")
+	_ = await(t, ended, "end of the handler's context")
 	for i := range uint32(50) {
 		p.wantEcho(i + 2) // and no answer to the cancelled call among them
 	}
