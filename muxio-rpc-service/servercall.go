@@ -46,12 +46,12 @@ func (call *serverCall) End() { call.in.end() }
 
 // Cancel implements sink.
 func (call *serverCall) Cancel(cause error) {
+	call.cancel() // first, so that run knows when the handler returns what Receive fails with
 	if errors.Is(cause, muxio.ErrCanceled) {
 		call.in.fail(&Error{Code: Canceled, Message: "the caller gave the call up"})
 	} else {
 		call.in.fail(unavailable(cause))
 	}
-	call.cancel()
 }
 
 // run calls the handler and sends the outcome.
