@@ -19,6 +19,7 @@ func (o *osFile) Lock() error {
 		runtime.KeepAlive(o.f)
 		switch {
 		case err == nil:
+			o.locked.Store(true)
 			return nil
 		case errors.Is(err, unix.EINTR):
 		case errors.Is(err, unix.EWOULDBLOCK):
@@ -27,4 +28,11 @@ func (o *osFile) Lock() error {
 			return &fs.PathError{Op: "flock", Path: o.f.Name(), Err: err}
 		}
 	}
+}
+
+// unlock gives up the lock of the open file description.
+func (o *osFile) unlock() error {
+	err := unix.Flock(int(o.f.Fd()), unix.LOCK_UN)
+	runtime.KeepAlive(o.f)
+	return err
 }

@@ -1,9 +1,11 @@
 package vfs
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"sync/atomic"
 )
 
 // osFS implements FS.
@@ -11,7 +13,10 @@ type osFS struct{}
 
 // osFile implements File. What differs between platforms is in the files named
 // after them.
-type osFile struct{ f *os.File }
+type osFile struct {
+	f      *os.File
+	locked atomic.Bool
+}
 
 func (osFS) Open(path string, mode Mode, perm fs.FileMode) (File, error) {
 	if mode != Exclusive {
@@ -45,7 +50,15 @@ func (osFS) MapsPastEnd() bool                          { return mapsPastEnd }
 func (o *osFile) ReadAt(p []byte, off int64) (int, error) { return o.f.ReadAt(p, off) }
 func (o *osFile) Truncate(size int64) error               { return o.f.Truncate(size) }
 func (o *osFile) Stat() (fs.FileInfo, error)              { return o.f.Stat() }
-func (o *osFile) Close() error                            { return o.f.Close() }
+
+// Close gives the lock up first: a mapping that outlives the file would keep it.
+func (o *osFile) Close() error {
+	var err error
+	if o.locked.Swap(false) {
+		err = o.unlock()
+	}
+	return errors.Join(err, o.f.Close())
+}
 
 // CopyAttributes sets the permissions; a process that may not change the owner
 // leaves its own.
