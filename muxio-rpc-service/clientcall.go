@@ -69,15 +69,18 @@ func (call *clientCall) CloseSend() error {
 	return err
 }
 
-// sendError returns io.EOF for a send that the end of the call stopped.
+// sendError returns io.EOF for a send that failed because the peer has finished
+// the call, also when the connection has ended since: Receive tells the outcome.
 func (call *clientCall) sendError(err error) error {
-	if errors.Is(err, muxio.ErrStopped) || errors.Is(err, muxio.ErrStreamEnded) {
-		call.in.mu.Lock()
-		failed := call.in.failed
-		call.in.mu.Unlock()
-		if failed != nil {
-			return failed
-		}
+	if err == nil {
+		return nil
+	}
+	stopped := errors.Is(err, muxio.ErrStopped) || errors.Is(err, muxio.ErrStreamEnded)
+	ended, failed := call.in.state()
+	switch {
+	case stopped && failed != nil:
+		return failed
+	case stopped, ended && failed == nil:
 		return io.EOF
 	}
 	return call.conn.callError(err)
@@ -187,9 +190,12 @@ func (r *callResponse) End() {
 	r.out.Stop()
 }
 
-// Cancel implements sink.
+// Cancel implements sink. A response that is complete stays what it is, even if
+// the connection ends before it is received.
 func (r *callResponse) Cancel(cause error) {
-	r.in.fail(responseCut(cause))
+	if ended, _ := r.in.state(); !ended {
+		r.in.fail(responseCut(cause))
+	}
 	r.out.Stop()
 }
 

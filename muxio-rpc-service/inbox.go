@@ -59,6 +59,13 @@ func (b *inbox) end() {
 	b.changed.Broadcast()
 }
 
+// state tells whether the stream is complete, and why the inbox failed.
+func (b *inbox) state() (ended bool, failed error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.ended, b.failed
+}
+
 // fail makes this and every later next return err, unless the inbox has failed
 // before. What has arrived is dropped.
 func (b *inbox) fail(err error) {
