@@ -2,6 +2,8 @@ package callertest
 
 import (
 	"context"
+	"errors"
+	"io"
 	"testing"
 
 	"github.com/simd-drive/go/muxio"
@@ -14,6 +16,7 @@ var failureChecks = []check{
 	{"ClosedByTheClient", checkClosedByClient},
 	{"ClosedByTheServer", checkClosedByServer},
 	{"CallsAfterTheEnd", checkCallsAfterEnd},
+	{"AnswersBeforeTheEndAreKept", checkAnswersKept},
 }
 
 // pendingCalls is how many calls of each kind are under way when a connection
@@ -150,5 +153,48 @@ func checkCallsAfterEnd(t *testing.T, connect Connect) {
 		if err := c.Close(muxio.CloseReason{Code: muxio.CloseNormal}); err != nil {
 			t.Errorf("%s: closing once more: %v", name, err)
 		}
+	}
+}
+
+// checkAnswersKept has calls answered in full before the answering end drains
+// and closes the connection: the caller finds the answers when it comes to
+// look, although the connection has ended.
+func checkAnswersKept(t *testing.T, connect Connect) {
+	const items = 10
+	handler := routes{}.withEcho().numberedDownloads(100, nil).
+		stream(uploadMethod.Name(), func(_ context.Context, _ []byte, call rpc.ServerCall) error {
+			return call.Send(rpc.Message{Bytes: []byte("enough")})
+		})
+	c, s, _ := connect(t, rpc.Config{}, rpc.Config{Handler: handler})
+	down, err := caller.OpenServerStream(guard(t), c, downloadMethod, number(items))
+	if err != nil {
+		t.Fatal(err)
+	}
+	up, err := caller.OpenClientStream(guard(t), c, uploadMethod, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantEcho(t, c) // both calls have reached the peer
+	if err := s.Drain(guard(t), muxio.CloseReason{Code: muxio.CloseGoingAway}); err != nil {
+		t.Errorf("Drain: %v", err)
+	}
+	await(t, c.Done(), "end of the connection")
+
+	n := 0
+	for _, err := range down.All() {
+		if err != nil {
+			t.Errorf("item %d: %v", n, err)
+			break
+		}
+		n++
+	}
+	if n != items {
+		t.Errorf("%d items came, want %d", n, items)
+	}
+	if err := up.Send([]byte("more")); !errors.Is(err, io.EOF) {
+		t.Errorf("Send: %v, want io.EOF", err)
+	}
+	if got, err := up.Finish(); err != nil || string(got) != "enough" {
+		t.Errorf("Finish gave %q, error %v", got, err)
 	}
 }
