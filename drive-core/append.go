@@ -184,6 +184,9 @@ func (s *Store) commitLocked(err error) (int64, error) {
 	if err == nil {
 		err = b.finish()
 	}
+	if err != nil && !b.dirty {
+		return 0, err
+	}
 	if err != nil {
 		return 0, s.rollBackLocked(b.g, err)
 	}

@@ -48,6 +48,7 @@ type batch struct {
 	vec     [][]byte // scratch for writing
 	changes []change
 	counts  counts
+	dirty   bool // something was, perhaps, written behind the tail
 
 	holdFirst    bool // the first entry is to be written last
 	firstHash    uint64
@@ -61,7 +62,7 @@ func (b *batch) start(g *generation, size int64, many bool) {
 	tail := g.tail.Load()
 	b.g, b.begin, b.end, b.at = g, tail, tail, tail
 	b.buf, b.pieces, b.changes = b.buf[:0], b.pieces[:0], b.changes[:0]
-	b.counts = counts{}
+	b.counts, b.dirty = counts{}, false
 	b.holdFirst, b.firstHeld = many && size > tornWrite, false
 }
 
@@ -112,11 +113,13 @@ func (b *batch) tombstone(hash uint64) error {
 
 // flush writes what is buffered.
 func (b *batch) flush() error {
+	if len(b.buf) == 0 {
+		return nil
+	}
+	b.dirty = true
 	var n int64
 	var err error
 	switch {
-	case len(b.buf) == 0:
-		return nil
 	case len(b.pieces) == 0:
 		var k int
 		k, err = b.g.file.WriteAt(b.buf, b.at)

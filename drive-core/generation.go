@@ -3,6 +3,7 @@ package drive
 import (
 	"fmt"
 	"io/fs"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -28,6 +29,10 @@ type generation struct {
 	tail atomic.Int64
 	_    [56]byte
 }
+
+// collectTries is how often a refused mapping is tried again after a garbage
+// collection, before a smaller one is tried.
+const collectTries = 2
 
 // generations numbers the files that this process has opened.
 var generations atomic.Uint64
@@ -59,11 +64,16 @@ func (g *generation) cover(end int64) (*mapping, error) {
 	if g.pastEnd {
 		length = max(g.reserve, 2*m.size(), end+reserveSlack)
 	}
-	for {
+	for try := 0; ; try++ {
 		next, err := newMapping(g.file, g.path, g.number, length)
 		if err == nil {
 			g.view.Store(next)
 			return next, nil
+		}
+		if try < collectTries { // closed stores may hold the address space
+			runtime.GC()
+			runtime.Gosched()
+			continue
 		}
 		if length == end {
 			return nil, fmt.Errorf("drive: map %d bytes: %w", end, err)

@@ -16,6 +16,9 @@ type mapping struct {
 	path string // for errors
 	// file tells the files that a store had one after another (by compaction) apart.
 	file uint64
+
+	unmap   func()
+	cleanup runtime.Cleanup // calls unmap
 }
 
 // newMapping maps the first length bytes of f.
@@ -24,9 +27,15 @@ func newMapping(f vfs.File, path string, file uint64, length int64) (*mapping, e
 	if err != nil {
 		return nil, err
 	}
-	m := &mapping{data: data, path: path, file: file}
-	runtime.AddCleanup(m, func(unmap func()) { unmap() }, unmap)
+	m := &mapping{data: data, path: path, file: file, unmap: unmap}
+	m.cleanup = runtime.AddCleanup(m, func(unmap func()) { unmap() }, unmap)
 	return m, nil
+}
+
+// release unmaps at once. Only for a mapping of which no Entry was handed out.
+func (m *mapping) release() {
+	m.cleanup.Stop()
+	m.unmap()
 }
 
 // size returns how many bytes the mapping covers.

@@ -124,6 +124,8 @@ func (s *Store) load(file vfs.File) (*generation, error) {
 		return nil
 	})
 	if err != nil {
+		g.view.Store(nil)
+		m.release()
 		return nil, err
 	}
 	if good < size {

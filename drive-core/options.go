@@ -11,8 +11,10 @@ const (
 	// DefaultVerifyBytes is how much of the newest payload is verified when a file is opened.
 	DefaultVerifyBytes = 4 << 20
 	// DefaultReserveBytes is how much address space is reserved for a file's mapping, on 64-bit systems; 32-bit
-	// systems reserve at most reserve32. Address space is not memory.
-	DefaultReserveBytes = 1 << 40
+	// systems reserve at most reserve32. Address space is not memory, but it is not endless either: a closed
+	// store keeps its share until the garbage collector finds that no Entry is left. A file that outgrows its
+	// mapping gets another one of twice the size.
+	DefaultReserveBytes = 64 << 30
 )
 
 const (

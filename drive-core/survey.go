@@ -1,0 +1,326 @@
+package drive
+
+import (
+	"context"
+	"encoding/binary"
+)
+
+// How a file is taken apart when its chain may be broken.
+//
+// The chain is walked backward from the end for as long as entries verify. Where
+// one does not, the walk goes on through its previous offset to the next entry that
+// does; what lies between, or everything down to 0, is a gap. A gap is searched
+// forward, in one pass: an end E of an entry is any place whose metadata names a
+// previous offset inside the gap such that the checksum of the bytes between
+// matches. Each place is looked at once, and each look costs at most sampleStride
+// bytes of checksum (prefixSums), so the whole work is linear in the file size,
+// whatever the file holds. A match by chance has the odds of 2^-32 per look.
+//
+// What the search cannot match is damage. Where it ends is known (an intact entry
+// names it, or the file ends), so the metadata that stands there says which entry
+// it was, and whether only its previous offset is wrong.
+
+// progressStep is how many bytes are worked through between two looks at the
+// context and two calls of a progress function.
+const progressStep = 4 << 20
+
+// pieceKind says what a piece of a file is.
+type pieceKind int
+
+const (
+	pieceEntry    pieceKind = iota // an entry whose checksum matches
+	pieceRelinked                  // the same, but its previous offset is wrong; entry.prevOffset is the right one
+	pieceDamaged                   // an entry with known bounds whose checksum does not match
+	pieceLost                      // bytes that belong to no entry; only prevOffset and end are set, end being where they end
+)
+
+// piece is a part of a file. All pieces together cover it without overlap.
+type piece struct {
+	kind  pieceKind
+	entry located
+}
+
+// from is where the piece begins.
+func (p piece) from() int64 { return p.entry.prevOffset }
+
+// to is where the piece ends.
+func (p piece) to() int64 {
+	if p.kind == pieceLost {
+		return p.entry.end
+	}
+	return p.entry.tail()
+}
+
+// survey takes a file apart. It does not change data.
+type survey struct {
+	ctx      context.Context //nolint:containedctx // lives for one call
+	data     []byte
+	progress func(done, total int64) // or nil
+	worked   int64                   // bytes worked through
+	told     int64                   // worked at the last look at ctx
+	sums     prefixSums              // of the gap that is being searched
+}
+
+// run calls visit with every piece, from the end of the file to its beginning. It
+// stops at the first error of visit or of the context. Memory: nothing per entry of
+// a healthy file, about 60 bytes per entry inside a gap.
+func (s *survey) run(visit func(piece) error) error {
+	var above *piece // found, but not told: what lies below may show that its link is wrong
+	tell := func(pieces ...piece) error {
+		for i := len(pieces) - 1; i >= 0; i-- {
+			if err := visit(pieces[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for tail := int64(len(s.data)); tail > 0; {
+		e, ok, err := s.verified(tail)
+		if err != nil {
+			return err
+		}
+		var gap []piece
+		if !ok {
+			foot, err := s.foot(tail)
+			if err != nil {
+				return err
+			}
+			if gap, err = s.gap(foot, tail, above); err != nil {
+				return err
+			}
+			tail = foot
+		}
+		if above != nil {
+			if err := visit(*above); err != nil {
+				return err
+			}
+			above = nil
+		}
+		if err := tell(gap...); err != nil {
+			return err
+		}
+		if ok {
+			above = s.throughPadding(e)
+			tail = above.from()
+		}
+	}
+	if above != nil {
+		if err := visit(*above); err != nil {
+			return err
+		}
+	}
+	return s.tell(int64(len(s.data)))
+}
+
+// throughPadding returns the piece of a verified entry. Tombstones in its padding
+// are entries that its damaged link skips; the payload, and so the checksum, are
+// the same.
+func (s *survey) throughPadding(e located) *piece {
+	p := &piece{kind: pieceEntry, entry: e}
+	for p.entry.start-p.from() >= tombstoneSize {
+		t, ok := parseEntry(s.data, p.from()+tombstoneSize)
+		if !ok || !t.tombstone || t.prevOffset != p.from() || t.checksum != tombstoneChecksum {
+			break
+		}
+		p.kind, p.entry.prevOffset = pieceRelinked, t.tail()
+	}
+	return p
+}
+
+// work notes that n bytes were worked through.
+func (s *survey) work(n int64) error {
+	s.worked += n
+	if s.worked-s.told < progressStep {
+		return nil
+	}
+	s.told = s.worked
+	return s.tell(min(s.worked, int64(len(s.data))))
+}
+
+// tell reports progress and looks at the context.
+func (s *survey) tell(done int64) error {
+	if err := s.ctx.Err(); err != nil {
+		return err
+	}
+	if s.progress != nil {
+		s.progress(done, int64(len(s.data)))
+	}
+	return nil
+}
+
+// checksum returns the checksum of data[start:end].
+func (s *survey) checksum(start, end int64) (uint32, error) {
+	var sum uint32
+	for start < end {
+		n := min(end-start, progressStep)
+		sum = updateChecksum(sum, s.data[start:start+n])
+		start += n
+		if err := s.work(n); err != nil {
+			return 0, err
+		}
+	}
+	return sum, nil
+}
+
+// verified returns the entry that ends at tail, and whether there is one whose
+// checksum matches.
+func (s *survey) verified(tail int64) (located, bool, error) {
+	e, ok := parseEntry(s.data, tail)
+	if !ok {
+		return located{}, false, nil
+	}
+	sum, err := s.checksum(e.start, e.end)
+	return e, err == nil && sum == e.checksum, err
+}
+
+// foot follows the previous offsets down from tail, where no entry verifies, to
+// the tail of one that does; 0 when there is none.
+func (s *survey) foot(tail int64) (int64, error) {
+	for {
+		e, ok := parseEntry(s.data, tail)
+		if !ok || e.prevOffset == 0 {
+			return 0, nil
+		}
+		tail = e.prevOffset
+		if _, ok, err := s.verified(tail); ok || err != nil {
+			return tail, err
+		}
+	}
+}
+
+// gap takes apart what lies between two tails and returns it in file order. above
+// is the entry that names high as its previous offset, nil at the end of the file.
+// When a few wrong bits made it name another place in its padding, it is relinked.
+func (s *survey) gap(low, high int64, above *piece) ([]piece, error) {
+	limit := high
+	if above != nil {
+		limit = above.entry.start
+	}
+	var pieces []piece
+	for low < limit {
+		e, ok, err := s.resync(low, limit)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			break
+		}
+		p := piece{kind: pieceEntry, entry: e}
+		if e.prevOffset != low && s.follows(low, e) {
+			p.kind, p.entry.prevOffset = pieceRelinked, low
+		}
+		if pieces, err = s.damage(pieces, low, p.from()); err != nil {
+			return nil, err
+		}
+		pieces = append(pieces, p)
+		low = e.tail()
+	}
+	if above != nil && above.from() != low && s.follows(low, above.entry) {
+		above.kind, above.entry.prevOffset = pieceRelinked, low
+		return pieces, nil
+	}
+	return s.damage(pieces, low, high)
+}
+
+// follows reports whether e may begin at tail although it names another offset in
+// its padding: its payload is where it would be, and there is nothing but zeros
+// where a tombstone could have been before the offset it names.
+func (s *survey) follows(tail int64, e located) bool {
+	if e.tombstone || tail+padding(tail) != e.start {
+		return false
+	}
+	for _, b := range s.data[tail:max(tail, e.prevOffset)] {
+		if b != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// resync returns the nearest verified entry that lies between low and high, begins
+// at a tail, and leaves either nothing or room for an entry after low.
+func (s *survey) resync(low, high int64) (located, bool, error) {
+	region := s.data[:high]
+	s.sums.reset(region, low, high)
+	near := runningSum{at: low + padding(low)}
+	told := low
+	for end := low + 1; end+metadataSize <= high; end++ {
+		if end-told >= progressStep {
+			if err := s.work(end - told); err != nil {
+				return located{}, false, err
+			}
+			told = end
+		}
+		distance := binary.LittleEndian.Uint64(region[end+8:]) - uint64(low)
+		if distance >= uint64(end-low) || distance > 0 && distance < minEntrySize {
+			continue
+		}
+		e, ok := parseEntry(region, end+metadataSize)
+		if !ok {
+			continue
+		}
+		var sum uint32
+		switch {
+		case e.tombstone:
+			sum = tombstoneChecksum
+		case distance == 0:
+			sum = near.extend(region, end)
+		default:
+			sum = s.sums.between(e.start, end)
+		}
+		if sum == e.checksum {
+			return e, true, s.work(end - told)
+		}
+	}
+	return located{}, false, s.work(high - told)
+}
+
+// damage appends to pieces what lies between low and high, where no entry
+// verifies. high is where an entry ended, if anything is left of it; low is where
+// one began.
+func (s *survey) damage(pieces []piece, low, high int64) ([]piece, error) {
+	first := len(pieces)
+	for tail := high; tail > low; {
+		e, ok := parseEntry(s.data, tail)
+		inside := ok && (e.prevOffset == low || e.prevOffset >= low+minEntrySize)
+		if !inside || e.prevOffset != low && tail == high {
+			relinked, ok, err := s.relink(low, tail)
+			if err != nil {
+				return nil, err
+			}
+			if ok {
+				pieces = append(pieces, piece{kind: pieceRelinked, entry: relinked})
+				break
+			}
+		}
+		if !inside {
+			pieces = append(pieces, piece{kind: pieceLost, entry: located{prevOffset: low, end: tail}})
+			break
+		}
+		pieces = append(pieces, piece{kind: pieceDamaged, entry: e})
+		tail = e.prevOffset
+	}
+	for i, j := first, len(pieces)-1; i < j; i, j = i+1, j-1 {
+		pieces[i], pieces[j] = pieces[j], pieces[i]
+	}
+	return pieces, nil
+}
+
+// relink returns the entry that ends at tail as if its previous offset were prev,
+// and whether it verifies that way.
+func (s *survey) relink(prev, tail int64) (located, bool, error) {
+	end := tail - metadataSize
+	if end <= prev {
+		return located{}, false, nil
+	}
+	m, _, _ := parseMetadata(s.data[end:tail])
+	e := located{keyHash: m.keyHash, prevOffset: prev, start: prev, end: end, checksum: m.checksum}
+	if e.tombstone = isTombstone(s.data, prev, end); !e.tombstone {
+		e.start += padding(prev)
+		if e.start >= end {
+			return located{}, false, nil
+		}
+	}
+	sum, err := s.checksum(e.start, e.end)
+	return e, err == nil && sum == e.checksum, err
+}
