@@ -3,27 +3,43 @@ module github.com/simd-drive/go/drive-cli
 go 1.26.0
 
 require (
+	github.com/alecthomas/kong v1.17.0
+	github.com/google/go-cmp v0.7.0
+	github.com/rogpeppe/go-internal v1.16.0
+	github.com/schollz/progressbar/v3 v3.19.1
 	github.com/simd-drive/go/drive-core v0.0.0
-	github.com/simd-drive/go/muxio v0.0.0
-	github.com/simd-drive/go/muxio-rpc-service v0.0.0
-	github.com/simd-drive/go/muxio-rpc-caller v0.0.0
-	github.com/simd-drive/go/muxio-rpc-endpoint v0.0.0
-	github.com/simd-drive/go/muxio-ws-client v0.0.0
-	github.com/simd-drive/go/muxio-ws-server v0.0.0
-	github.com/simd-drive/go/drive-service-definition v0.0.0
 	github.com/simd-drive/go/drive-ws-client v0.0.0
 	github.com/simd-drive/go/drive-ws-server v0.0.0
+	golang.org/x/term v0.47.0
+)
+
+require (
+	github.com/gorilla/websocket v1.5.3 // indirect
+	github.com/kelindar/binary v1.0.19 // indirect
+	github.com/klauspost/cpuid/v2 v2.2.10 // indirect
+	github.com/mitchellh/colorstring v0.0.0-20190213212951-d06e56a500db // indirect
+	github.com/rivo/uniseg v0.4.7 // indirect
+	github.com/simd-drive/go/drive-service-definition v0.0.0 // indirect
+	github.com/simd-drive/go/muxio v0.0.0 // indirect
+	github.com/simd-drive/go/muxio-rpc-caller v0.0.0 // indirect
+	github.com/simd-drive/go/muxio-rpc-endpoint v0.0.0 // indirect
+	github.com/simd-drive/go/muxio-rpc-service v0.0.0 // indirect
+	github.com/simd-drive/go/muxio-ws-client v0.0.0 // indirect
+	github.com/simd-drive/go/muxio-ws-server v0.0.0 // indirect
+	github.com/zeebo/xxh3 v1.1.0 // indirect
+	golang.org/x/sys v0.49.0 // indirect
+	golang.org/x/tools v0.26.0 // indirect
 )
 
 replace (
 	github.com/simd-drive/go/drive-core => ../drive-core
-	github.com/simd-drive/go/muxio => ../muxio
-	github.com/simd-drive/go/muxio-rpc-service => ../muxio-rpc-service
-	github.com/simd-drive/go/muxio-rpc-caller => ../muxio-rpc-caller
-	github.com/simd-drive/go/muxio-rpc-endpoint => ../muxio-rpc-endpoint
-	github.com/simd-drive/go/muxio-ws-client => ../muxio-ws-client
-	github.com/simd-drive/go/muxio-ws-server => ../muxio-ws-server
 	github.com/simd-drive/go/drive-service-definition => ../drive-service-definition
 	github.com/simd-drive/go/drive-ws-client => ../drive-ws-client
 	github.com/simd-drive/go/drive-ws-server => ../drive-ws-server
+	github.com/simd-drive/go/muxio => ../muxio
+	github.com/simd-drive/go/muxio-rpc-caller => ../muxio-rpc-caller
+	github.com/simd-drive/go/muxio-rpc-endpoint => ../muxio-rpc-endpoint
+	github.com/simd-drive/go/muxio-rpc-service => ../muxio-rpc-service
+	github.com/simd-drive/go/muxio-ws-client => ../muxio-ws-client
+	github.com/simd-drive/go/muxio-ws-server => ../muxio-ws-server
 )

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+
+	"github.com/simd-drive/go/drive-ws-client"
+)
+
+// remoteStore is a drive behind an address.
+type remoteStore struct{ client *driveclient.Client }
+
+// openRemote connects to a server.
+func openRemote(ctx context.Context, address string, flags remoteFlags, logger *slog.Logger) (target, error) {
+	config, err := flags.tls()
+	if err != nil {
+		return nil, err
+	}
+	header := http.Header{}
+	if flags.Token != "" {
+		header.Set("Authorization", "Bearer "+flags.Token)
+	}
+	dialing, cancel := context.WithTimeout(ctx, flags.Timeout)
+	defer cancel()
+	client, err := driveclient.Dial(dialing, address, driveclient.Options{Header: header, TLS: config, Logger: logger})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", quoted(address), err)
+	}
+	return &remoteStore{client}, nil
+}
+
+// tls returns what the flags ask for, nil for the defaults.
+func (f remoteFlags) tls() (*tls.Config, error) {
+	if f.CA == "" && f.Cert == "" {
+		return nil, nil
+	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if f.CA != "" {
+		pem, err := os.ReadFile(string(f.CA))
+		if err != nil {
+			return nil, err
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("%s: no certificate in it", quoted(string(f.CA)))
+		}
+	}
+	if f.Cert != "" {
+		pair, err := tls.LoadX509KeyPair(string(f.Cert), string(f.CertKey))
+		if err != nil {
+			return nil, err
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	return config, nil
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"iter"
+
+	"github.com/simd-drive/go/drive-ws-client"
+)
+
+// Close closes the connection.
+func (r *remoteStore) Close() error { return r.client.Close() }
+
+// named gives an error of the client the key that it is about.
+func named(k key, err error) error {
+	if errors.Is(err, driveclient.ErrNotFound) {
+		return notFoundError{k}
+	}
+	return err
+}
+
+func (r *remoteStore) read(ctx context.Context, k key, w io.Writer) (int64, error) {
+	n, err := r.client.ReadToHash(ctx, k.hash, w)
+	return n, named(k, err)
+}
+
+func (r *remoteStore) write(ctx context.Context, k key, value []byte) (int64, error) {
+	return r.client.WriteHash(ctx, k.hash, value)
+}
+
+func (r *remoteStore) writeFrom(ctx context.Context, k key, from io.Reader) (int64, error) {
+	return r.client.WriteFromHash(ctx, k.hash, from)
+}
+
+func (r *remoteStore) writeBatch(ctx context.Context, items []item) (int64, error) {
+	batch := make([]driveclient.HashedItem, len(items))
+	for i, it := range items {
+		batch[i] = driveclient.HashedItem{Hash: it.key.hash, Value: it.value}
+	}
+	return r.client.WriteBatchHash(ctx, batch)
+}
+
+func (r *remoteStore) remove(ctx context.Context, k key) (int64, error) {
+	return r.client.DeleteHash(ctx, k.hash)
+}
+
+func (r *remoteStore) exists(ctx context.Context, k key) (bool, error) {
+	return r.client.ExistsHash(ctx, k.hash)
+}
+
+func (r *remoteStore) rename(ctx context.Context, from, to key) (int64, error) {
+	tail, err := r.client.RenameHash(ctx, from.hash, to.hash)
+	return tail, named(from, err)
+}
+
+func (r *remoteStore) duplicate(ctx context.Context, from, to key) (int64, error) {
+	tail, err := r.client.CopyHash(ctx, from.hash, to.hash)
+	return tail, named(from, err)
+}
+
+func (r *remoteStore) metadata(ctx context.Context, k key) (entryRecord, error) {
+	m, err := r.client.MetadataHash(ctx, k.hash)
+	record := recordOf(m)
+	record.live = true
+	return record, named(k, err)
+}
+
+func recordOf(m driveclient.Metadata) entryRecord {
+	return entryRecord{offset: m.Offset, size: m.Size, keyHash: m.KeyHash, prevOffset: m.PrevOffset, checksum: m.Checksum}
+}
+
+func (r *remoteStore) entries(ctx context.Context, onlyLive bool) iter.Seq2[entryRecord, error] {
+	return func(yield func(entryRecord, error) bool) {
+		options := driveclient.EntriesOptions{Order: driveclient.FileOrder, All: !onlyLive}
+		for e, err := range r.client.Entries(ctx, options) {
+			record := recordOf(e.Metadata)
+			record.tombstone, record.live = e.Tombstone, e.Live
+			if !yield(record, err) {
+				return
+			}
+		}
+	}
+}
+
+func (r *remoteStore) stats(ctx context.Context) (storeStats, error) {
+	st, err := r.client.Stats(ctx)
+	if err != nil {
+		return storeStats{}, err
+	}
+	savings, err := r.client.CompactionSavings(ctx)
+	return storeStats{
+		fileSize: st.FileBytes, liveEntries: st.LiveEntries, allEntries: st.Entries,
+		tombstones: st.Tombstones, liveBytes: st.LiveBytes, savings: savings,
+	}, err
+}
+
+// compact has no progress to report: the server does the work.
+func (r *remoteStore) compact(ctx context.Context, _ func(done, total int64)) (compaction, error) {
+	result, err := r.client.Compact(ctx, driveclient.CompactOptions{})
+	return compaction{before: result.BytesBefore, after: result.BytesAfter}, err
+}
