@@ -23,8 +23,6 @@ const (
 	ReasonTooLarge = "drive.too_large"
 	// ReasonOutOfRange refuses a range that starts beyond the end of a value.
 	ReasonOutOfRange = "drive.out_of_range"
-	// ReasonNeedsKey refuses a hash where the operation needs the key itself.
-	ReasonNeedsKey = "drive.needs_key"
 	// ReasonReadOnly refuses a write to a store that is open for reading only.
 	ReasonReadOnly = "drive.read_only"
 	// ReasonLocked reports that another process is writing to the file.
@@ -49,7 +47,6 @@ var codeOfReason = map[string]rpc.Code{
 	ReasonSameStore:  rpc.InvalidArgument,
 	ReasonTooLarge:   rpc.ResourceExhausted,
 	ReasonOutOfRange: rpc.OutOfRange,
-	ReasonNeedsKey:   rpc.InvalidArgument,
 	ReasonReadOnly:   rpc.PermissionDenied,
 	ReasonLocked:     rpc.FailedPrecondition,
 	ReasonNotDrive:   rpc.FailedPrecondition,

@@ -48,7 +48,6 @@ func TestReasonsAreErrors(t *testing.T) {
 		driveservice.ReasonSameKey:    driveclient.ErrSameKey,
 		driveservice.ReasonTooLarge:   driveclient.ErrTooLarge,
 		driveservice.ReasonOutOfRange: driveclient.ErrOutOfRange,
-		driveservice.ReasonNeedsKey:   driveclient.ErrNeedsKey,
 		driveservice.ReasonReadOnly:   driveclient.ErrReadOnly,
 		driveservice.ReasonCorrupt:    driveclient.ErrCorrupt,
 		driveservice.ReasonFailed:     driveclient.ErrFailed,

@@ -30,8 +30,6 @@ var (
 	ErrReadOnly = errors.New("driveclient: store is read-only")
 	// ErrOutOfRange refuses a range that starts beyond the end of a value.
 	ErrOutOfRange = errors.New("driveclient: range starts beyond the end of the value")
-	// ErrNeedsKey refuses a hash where the server needs the key itself.
-	ErrNeedsKey = errors.New("driveclient: operation needs the key, not its hash")
 	// ErrCorrupt means that a value contradicts its checksum.
 	ErrCorrupt = errors.New("driveclient: data is corrupt")
 )
@@ -59,7 +57,6 @@ var kinds = map[string]error{
 	driveservice.ReasonSameKey:    ErrSameKey,
 	driveservice.ReasonTooLarge:   ErrTooLarge,
 	driveservice.ReasonOutOfRange: ErrOutOfRange,
-	driveservice.ReasonNeedsKey:   ErrNeedsKey,
 	driveservice.ReasonReadOnly:   ErrReadOnly,
 	driveservice.ReasonCorrupt:    ErrCorrupt,
 	driveservice.ReasonFailed:     ErrFailed,

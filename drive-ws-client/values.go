@@ -135,8 +135,16 @@ func (c *Client) metadata(ctx context.Context, key driveservice.KeyRef) (Metadat
 // newKey had, and returns the new size of the file. It fails with [ErrNotFound]
 // and, when both keys are the same, with [ErrSameKey].
 func (c *Client) Rename(ctx context.Context, oldKey, newKey []byte) (int64, error) {
-	return tailOf(call(ctx, c, "rename", driveservice.Rename,
-		driveservice.KeyPairRequest{From: driveservice.Key(oldKey), To: driveservice.Key(newKey)}))
+	return c.rename(ctx, driveservice.Key(oldKey), driveservice.Key(newKey))
+}
+
+// RenameHash is [Client.Rename] by the hashes of the keys.
+func (c *Client) RenameHash(ctx context.Context, oldHash, newHash uint64) (int64, error) {
+	return c.rename(ctx, driveservice.Hash(oldHash), driveservice.Hash(newHash))
+}
+
+func (c *Client) rename(ctx context.Context, from, to driveservice.KeyRef) (int64, error) {
+	return tailOf(call(ctx, c, "rename", driveservice.Rename, driveservice.KeyPairRequest{From: from, To: to}))
 }
 
 // Copy stores the value of from under to as well, replacing what to had, and

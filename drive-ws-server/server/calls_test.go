@@ -378,8 +378,8 @@ func TestMalformedRequests(t *testing.T) {
 	}
 	rename := driveservice.KeyPairRequest{From: driveservice.Hash(1), To: driveservice.Hash(2)}
 	_, err := caller.Call(t.Context(), conn, driveservice.Rename, rename)
-	if e := rpc.ErrorFrom(err); err == nil || e.Reason != driveservice.ReasonNeedsKey {
-		t.Errorf("rename by hash: %v", err)
+	if e := rpc.ErrorFrom(err); err == nil || e.Reason != driveservice.ReasonNotFound {
+		t.Errorf("rename of an unknown hash: %v", err)
 	}
 	if _, err := caller.Call(t.Context(), conn, driveservice.Len, struct{}{}); err != nil || !store.IsEmpty() {
 		t.Errorf("afterwards: %v", err)

@@ -24,7 +24,7 @@ type store interface {
 	WriteBatchHash(items []drive.HashedItem) (int64, error)
 	DeleteHash(hash uint64) (int64, error)
 	DeleteBatchHash(hashes []uint64) (int64, error)
-	Rename(oldKey, newKey []byte) (int64, error)
+	RenameHash(oldHash, newHash uint64) (int64, error)
 	Len() int
 	IsEmpty() bool
 	FileSize() int64
@@ -173,12 +173,8 @@ func (s *service) metadata(_ context.Context, r driveservice.KeyRequest) (drives
 	}, nil
 }
 
-// rename needs the keys themselves: the engine renames by key.
 func (s *service) rename(_ context.Context, r driveservice.KeyPairRequest) (driveservice.TailResponse, error) {
-	if r.From.ByHash || r.To.ByHash {
-		return driveservice.TailResponse{}, driveservice.NewError(driveservice.ReasonNeedsKey, "rename takes keys, not hashes")
-	}
-	return tail(s.store.Rename(r.From.Key, r.To.Key))
+	return tail(s.store.RenameHash(hashOf(r.From), hashOf(r.To)))
 }
 
 // copy stores the verified value that From has at this moment under To.
