@@ -36,5 +36,6 @@ func Example() {
 	// any bytes, streamed
 	// false
 	// exit status 1
-	// {"offset":0,"size":12,"key_hash":"a6ecc1b5c72cfd34","prev_offset":0,"checksum":"ffab723a","tombstone":false,"live":true}
+	// {"offset":0,"size":12,"key_hash":"1fc809e0902f8741","prev_offset":0,"checksum":"ffab723a","tombstone":false,"live":true}
+	// {"offset":128,"size":19,"key_hash":"2fbef8c1952e19fd","prev_offset":103,"checksum":"e2d01c79","tombstone":false,"live":true}
 }

@@ -24,7 +24,7 @@ func newSummary(title string) *summary {
 	return &s
 }
 
-func (s *summary) line(label string, format string, args ...any) {
+func (s *summary) line(label, format string, args ...any) {
 	fmt.Fprintf(s, "%-*s %s\n", labelColumns, label+":", fmt.Sprintf(format, args...))
 }
 

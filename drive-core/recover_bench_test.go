@@ -104,3 +104,26 @@ func BenchmarkScanBackward(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkCheck measures Check on whole files, and on files whose last byte is
+// gone and which have a bit flipped in front, so that nothing is left of the chain.
+func BenchmarkCheck(b *testing.B) {
+	for _, file := range benchFiles() {
+		data := file.build()
+		for _, state := range []string{"Whole", "Broken"} {
+			if state == "Broken" {
+				data = data[:len(data)-1]
+				data[0] ^= 1
+			}
+			b.Run(file.name+"/"+state, func(b *testing.B) {
+				b.SetBytes(int64(len(data)))
+				b.ReportAllocs()
+				for b.Loop() {
+					if err := newChecker(data, CheckOptions{}).run(b.Context()); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}

@@ -46,7 +46,7 @@ func (o *osFile) WriteVec(pieces [][]byte, off int64) (int64, error) {
 }
 
 // nextBatch appends to dst what one call takes of pieces, without the first skip bytes.
-func nextBatch(dst [][]byte, pieces [][]byte, skip int) [][]byte {
+func nextBatch(dst, pieces [][]byte, skip int) [][]byte {
 	room := maxWrite
 	for _, p := range pieces {
 		if len(dst) == maxPieces || room == 0 {
