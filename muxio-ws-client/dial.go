@@ -75,6 +75,7 @@ func handshake(ctx context.Context, u *url.URL, opts Options) (*websocket.Conn, 
 		WriteBufferSize: writeBufferBytes,
 		Subprotocols:    []string{wsconn.Subprotocol},
 	}
+	//nolint:bodyclose // gorilla/websocket replaces the body by what it has read
 	ws, resp, err := dialer.DialContext(context.WithoutCancel(ctx), u.String(), opts.Header)
 	ended := !guard.release()
 	switch {

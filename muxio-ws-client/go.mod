@@ -20,6 +20,5 @@ require (
 replace (
 	github.com/simd-drive/go/muxio => ../muxio
 	github.com/simd-drive/go/muxio-rpc-caller => ../muxio-rpc-caller
-	github.com/simd-drive/go/muxio-rpc-endpoint => ../muxio-rpc-endpoint
 	github.com/simd-drive/go/muxio-rpc-service => ../muxio-rpc-service
 )

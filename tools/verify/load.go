@@ -50,7 +50,7 @@ type pkg struct {
 type siblingImport struct {
 	path     string // import path
 	module   string // folder of the module
-	test     bool   // it stands in a _test.go file
+	test     bool   // it stands in a test or an example program
 	position string // file:line
 }
 
@@ -151,7 +151,8 @@ func (m *module) addFile(f file, prefix string) error {
 		return nil
 	}
 	p := m.packageIn(path.Dir(f.path))
-	test := strings.HasSuffix(f.path, "_test.go")
+	// Example programs are read and run, never imported: they may use what tests may.
+	test := strings.HasSuffix(f.path, "_test.go") || strings.Contains(f.path, "/example/")
 	if !test {
 		p.hasCode = true
 		p.hasDoc = p.hasDoc || strings.TrimSpace(parsed.Doc.Text()) != ""
