@@ -142,7 +142,7 @@ func TestSilentPeerIsGivenUp(t *testing.T) {
 				if d := time.Since(start); d < 8*time.Second || d > 9*time.Second {
 					t.Fatalf("given up after %v", d)
 				}
-				if _, again := transport.ReadMessage(); again != err {
+				if _, again := transport.ReadMessage(); !errors.Is(again, wsconn.ErrSilent) {
 					t.Fatalf("second ReadMessage: %v", again)
 				}
 			})

@@ -12,13 +12,15 @@ import (
 // Close implements [muxio.Transport]: it sends the reason, waits up to
 // [Config.CloseTimeout] for the peer's close frame, closes the connection, and
 // waits for the transport's goroutine. Messages that arrive meanwhile are
-// dropped. A further call waits for the first one and returns its result.
+// dropped. A further call waits for the first one. The error is always nil: the
+// bytes that matter were confirmed by WriteMessage, and what the system reports
+// about a connection that is given up helps nobody.
 func (t *Transport) Close(reason muxio.CloseReason) error {
-	t.closeOnce.Do(func() { t.closeErr = t.shutDown(reason) })
-	return t.closeErr
+	t.closeOnce.Do(func() { t.shutDown(reason) })
+	return nil
 }
 
-func (t *Transport) shutDown(reason muxio.CloseReason) error {
+func (t *Transport) shutDown(reason muxio.CloseReason) {
 	close(t.stop)
 	deadline := time.Now().Add(t.cfg.CloseTimeout)
 	t.deadlineMu.Lock()
@@ -36,11 +38,8 @@ func (t *Transport) shutDown(reason muxio.CloseReason) error {
 		// something: the peer should get to read that one too.
 		t.drain(deadline)
 	}
-	// The bytes that mattered were confirmed by WriteMessage: what the system
-	// reports about a connection that is given up helps nobody.
 	_ = t.conn.Close()
 	<-t.idle
-	return nil
 }
 
 // cut closes a connection on which nothing can be written any more. Under TLS

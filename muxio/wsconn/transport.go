@@ -59,7 +59,6 @@ type Transport struct {
 	idle  chan struct{} // closed by keepalive when it ends
 
 	closeOnce sync.Once
-	closeErr  error
 }
 
 var _ muxio.Transport = (*Transport)(nil)

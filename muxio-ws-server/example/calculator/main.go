@@ -59,15 +59,17 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 	case *connect != "":
 		return calculate(ctx, out, *connect, limit)
 	case *listen != "":
-		addr, stop, err := serve(*listen)
+		addr, stop, err := serve(ctx, *listen)
 		if err != nil {
 			return err
 		}
-		fmt.Fprintln(out, "serving at", addr)
+		if _, err := fmt.Fprintln(out, "serving at", addr); err != nil {
+			return errors.Join(err, stop())
+		}
 		<-ctx.Done()
 		return stop()
 	}
-	addr, stop, err := serve("127.0.0.1:0")
+	addr, stop, err := serve(ctx, "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
@@ -76,7 +78,7 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 
 // serve starts a server and returns its address, and a function that shuts it
 // down after the calls in flight.
-func serve(addr string) (url string, stop func() error, err error) {
+func serve(ctx context.Context, addr string) (url string, stop func() error, err error) {
 	calls := endpoint.New(endpoint.Options{})
 	if err := endpoint.Handle(calls, countPrimes, answerCountPrimes); err != nil {
 		return "", nil, err
@@ -85,14 +87,14 @@ func serve(addr string) (url string, stop func() error, err error) {
 	mux := http.NewServeMux()
 	mux.Handle("/calculator", server)
 	web := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	l, err := net.Listen("tcp", addr)
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {
 		return "", nil, err
 	}
 	served := make(chan error, 1)
 	go func() { served <- web.Serve(l) }() // ends with stop, which waits for it
 	return "ws://" + l.Addr().String() + "/calculator", func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
 		err := errors.Join(server.Shutdown(ctx), web.Shutdown(ctx))
 		if end := <-served; !errors.Is(end, http.ErrServerClosed) {
