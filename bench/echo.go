@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/simd-drive/go/muxio-rpc-caller"
@@ -27,13 +28,13 @@ func echoRows(ctx context.Context, s settings) ([]row, func(), error) {
 		return nil, nil, err
 	}
 	closers = append(closers, client)
-	tcp, conn, err := dialRawTCP(p.rawTCP)
+	tcp, conn, err := dialRawTCP(ctx, p.rawTCP)
 	if err != nil {
 		closers.close()
 		return nil, nil, err
 	}
 	closers = append(closers, conn)
-	ws, conn, err := dialRawWebSocket("ws://" + p.http + "/raw")
+	ws, conn, err := dialRawWebSocket(ctx, "ws://"+p.http+"/raw")
 	if err != nil {
 		closers.close()
 		return nil, nil, err
@@ -71,8 +72,8 @@ func echoRows(ctx context.Context, s settings) ([]row, func(), error) {
 type closers []io.Closer
 
 func (c closers) close() {
-	for i := len(c) - 1; i >= 0; i-- {
-		_ = c[i].Close() // nothing is measured any more
+	for _, closer := range slices.Backward(c) {
+		_ = closer.Close() // nothing is measured any more
 	}
 }
 

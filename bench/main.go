@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -35,7 +36,7 @@ var groups = []group{
 
 func main() {
 	if len(os.Args) == 3 && os.Args[1] == servePeerArg {
-		if err := servePeer(os.Args[2]); err != nil {
+		if err := servePeer(context.Background(), os.Args[2], os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, "bench:", err)
 			os.Exit(1)
 		}
@@ -57,13 +58,13 @@ func main() {
 // run measures every group and prints the report.
 func run(ctx context.Context, s settings) error {
 	if s.rounds < 1 || s.duration <= 0 {
-		return fmt.Errorf("rounds and duration must be positive")
+		return errors.New("rounds and duration must be positive")
 	}
 	dir, err := os.MkdirTemp(s.dir, "drive-bench-")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }() // it is temporary, and ours alone
 	s.dir = dir
 	out := os.Stdout
 	fmt.Fprintln(out, machine())

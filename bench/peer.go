@@ -74,12 +74,12 @@ func (p *peer) stop() {
 
 // servePeer serves everything that the comparisons need on loopback, prints
 // the addresses, and ends when standard input does.
-func servePeer(path string) error {
+func servePeer(ctx context.Context, path string, out io.Writer) (err error) {
 	store, err := drive.Open(path, drive.Options{})
 	if err != nil {
 		return err
 	}
-	defer store.Close()
+	defer func() { err = errors.Join(err, store.Close()) }()
 	service, err := server.New(store, server.Options{})
 	if err != nil {
 		return err
@@ -89,11 +89,12 @@ func servePeer(path string) error {
 	if err != nil {
 		return err
 	}
-	raw, err := net.Listen("tcp", "127.0.0.1:0")
+	var listen net.ListenConfig
+	raw, err := listen.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
-	web, err := net.Listen("tcp", "127.0.0.1:0")
+	web, err := listen.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
@@ -108,7 +109,7 @@ func servePeer(path string) error {
 			fmt.Fprintln(os.Stderr, "bench:", err)
 		}
 	}()
-	fmt.Println(raw.Addr(), web.Addr())
+	fmt.Fprintln(out, raw.Addr(), web.Addr())
 	_, err = io.Copy(io.Discard, os.Stdin)
 	return err
 }

@@ -27,7 +27,7 @@ func serveRawTCP(l net.Listener) {
 			return // the listener was closed with the process
 		}
 		go func() { // ends when the client closes its connection
-			defer conn.Close()
+			defer func() { _ = conn.Close() }() // nobody is left to tell
 			r := bufio.NewReaderSize(conn, rawBufferBytes)
 			w := bufio.NewWriterSize(conn, rawBufferBytes)
 			record := make([]byte, rawBytes)
@@ -53,7 +53,7 @@ func serveRawWebSocket(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // Upgrade has answered
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }() // nobody is left to tell
 	for {
 		kind, message, err := conn.ReadMessage()
 		if err != nil {
@@ -71,8 +71,8 @@ type exchange struct {
 	receive func() error
 }
 
-func dialRawTCP(address string) (exchange, io.Closer, error) {
-	conn, err := net.Dial("tcp", address)
+func dialRawTCP(ctx context.Context, address string) (exchange, io.Closer, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil {
 		return exchange{}, nil, err
 	}
@@ -84,9 +84,9 @@ func dialRawTCP(address string) (exchange, io.Closer, error) {
 	}, conn, nil
 }
 
-func dialRawWebSocket(url string) (exchange, io.Closer, error) {
+func dialRawWebSocket(ctx context.Context, url string) (exchange, io.Closer, error) {
 	dialer := websocket.Dialer{ReadBufferSize: rawBufferBytes, WriteBufferSize: rawBufferBytes}
-	conn, resp, err := dialer.Dial(url, nil)
+	conn, resp, err := dialer.DialContext(ctx, url, nil)
 	if err != nil {
 		return exchange{}, nil, err
 	}

@@ -106,7 +106,7 @@ func cpuModel() string {
 	if err != nil {
 		return "unnamed processor"
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		if name, ok := strings.CutPrefix(lines.Text(), "model name"); ok {
 			return strings.TrimLeft(name, " \t:")

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	mathrand "math/rand/v2"
@@ -37,7 +38,7 @@ func (c *benchCmd) Validate() error {
 	case c.Count < 1 || c.Count > maxBenchCount:
 		return fmt.Errorf("--count must be from 1 to %d", maxBenchCount)
 	case c.Size < 2 || c.Size > maxBenchValue: // a store takes neither 0 bytes nor a single zero byte
-		return fmt.Errorf("--size must be from 2 bytes to 1g")
+		return errors.New("--size must be from 2 bytes to 1g")
 	case c.Batch < 1 || c.Batch > maxBenchBatch || int64(c.Batch)*int64(c.Size) > maxBenchValue:
 		return fmt.Errorf("--batch must be from 1 to %d, and a batch no larger than 1g", maxBenchBatch)
 	}
@@ -76,7 +77,7 @@ func (c *benchCmd) Run(a *app) error {
 		if err != nil {
 			return err
 		}
-		defer os.RemoveAll(dir)
+		defer func() { _ = os.RemoveAll(dir) }() // it is temporary, and ours alone
 		address = filepath.Join(dir, "scratch")
 	}
 	return a.with(address, createStore, func(t target) (err error) {

@@ -15,7 +15,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	drive := func(stdin string, args ...string) int {
 		args = append([]string{filepath.Join(dir, "s.drive")}, args...)
 		return run(context.Background(), args, strings.NewReader(stdin), os.Stdout, os.Stderr)

@@ -44,7 +44,7 @@ func (c *exportCmd) Run(a *app) error {
 		if err != nil {
 			return err
 		}
-		defer root.Close()
+		defer func() { _ = root.Close() }() // nothing was written through it
 		st, err := t.stats(a.ctx)
 		if err != nil {
 			return err

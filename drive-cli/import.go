@@ -37,7 +37,7 @@ func (c *importCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }() // nothing was written through it
 	return a.withStore(createStore, func(t target) error {
 		im := importer{app: a, target: t, root: root}
 		// The store itself may lie below the directory.
@@ -101,7 +101,7 @@ func (im *importer) visit(name string, entry fs.DirEntry, err error) error {
 		im.fail(name, err)
 		return nil
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // nothing was written through it
 	return im.store(name, file)
 }
 

@@ -20,12 +20,12 @@ type summary struct{ strings.Builder }
 func newSummary(title string) *summary {
 	var s summary
 	bar := strings.Repeat("=", (summaryColumns-len(title)-2)/2)
-	fmt.Fprintf(&s, "\n%s %s %s\n", bar, title, bar)
+	_, _ = fmt.Fprintf(&s, "\n%s %s %s\n", bar, title, bar)
 	return &s
 }
 
 func (s *summary) line(label, format string, args ...any) {
-	fmt.Fprintf(s, "%-*s %s\n", labelColumns, label+":", fmt.Sprintf(format, args...))
+	_, _ = fmt.Fprintf(s, "%-*s %s\n", labelColumns, label+":", fmt.Sprintf(format, args...))
 }
 
 func (s *summary) rule() { s.WriteString(strings.Repeat("-", summaryColumns) + "\n") }

@@ -27,7 +27,7 @@ func readKeysFile(path string) (map[uint64]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // nothing was written through it
 	keys := map[uint64]string{}
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, maxKeysLine)

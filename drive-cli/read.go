@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"strconv"
 )
-
-// defaultReadChunk is how many bytes a read hands to standard output at a time.
-const defaultReadChunk = 64 * kib
 
 // readCmd writes a value to standard output: its bytes and nothing else, except
 // a newline when that is a terminal.
@@ -86,7 +84,7 @@ type existsResult struct {
 	Exists bool `json:"exists"`
 }
 
-func (r existsResult) text() string { return fmt.Sprint(r.Exists) }
+func (r existsResult) text() string { return strconv.FormatBool(r.Exists) }
 
 func (c *existsCmd) Run(a *app) error {
 	k, err := c.parse(c.Key)

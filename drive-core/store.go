@@ -139,9 +139,20 @@ func (s *Store) writableLocked() (*generation, error) {
 }
 
 // rollBackLocked cuts off what a failed write left behind the tail and returns
-// the error of the write. s.mu must be held.
+// the error of the write. A file that has become shorter than the tail is somebody
+// else's doing; it must not be made longer, which would fill it with zeros. s.mu
+// must be held.
 func (s *Store) rollBackLocked(g *generation, cause error) error {
-	if err := g.file.Truncate(g.tail.Load()); err != nil {
+	tail := g.tail.Load()
+	info, err := g.stat()
+	switch {
+	case err != nil:
+	case info.Size() > tail:
+		err = g.file.Truncate(tail)
+	case info.Size() < tail:
+		err = &CorruptError{Path: s.path, Offset: info.Size(), Reason: "the file has been cut short"}
+	}
+	if err != nil {
 		s.fail("could not cut off a failed write", err)
 	}
 	return cause
