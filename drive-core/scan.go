@@ -29,8 +29,9 @@ type walker struct {
 	tail int64 // where the next entry ends
 	from int64 // where the walk began
 	all  bool  // superseded entries and tombstones too
-	// moved holds the hashes of keys that were written since the walk began and have been returned.
-	moved map[uint64]struct{}
+	// met holds the hashes of all entries that the walk has met, from the moment on when it meets a key that
+	// was written since the walk began; nil until then, which for most walks is for ever.
+	met   map[uint64]struct{}
 	group [scanGroup]location
 }
 
@@ -81,24 +82,40 @@ func (w *walker) next() (found []location, err error) {
 
 // live returns where the live value is that e stands for, or 0. For most entries
 // that is e itself or nothing. If the key has been written since the walk began,
-// its live value lies behind the start of the walk, and the first older entry that
-// the walk meets stands for it.
+// its live value lies behind the start of the walk, and the newest entry that the
+// walk meets stands for it.
 func (w *walker) live(e located, loc location) location {
 	now := w.g.index.get(e.keyHash)
-	if now == loc && !e.tombstone {
-		return loc
+	moved := now.tail() > w.from && now != 0
+	if moved && w.met == nil {
+		w.recall(e.tail())
 	}
-	if now == 0 || now.tail() <= w.from {
+	metBefore := false
+	if w.met != nil {
+		_, metBefore = w.met[e.keyHash]
+		w.met[e.keyHash] = struct{}{}
+	}
+	switch {
+	case e.tombstone:
 		return 0
+	case now == loc, moved && !metBefore:
+		return now
 	}
-	if _, done := w.moved[e.keyHash]; done {
-		return 0
+	return 0
+}
+
+// recall fills met with the hashes of the entries between tail and the start of
+// the walk. It reads through the mapping, under the caller's guard.
+func (w *walker) recall(tail int64) {
+	w.met = make(map[uint64]struct{})
+	for at := w.from; at > tail; {
+		e, ok := parseEntry(w.m.data, at)
+		if !ok {
+			return // the walk has been here, so the file is being damaged; it will meet that
+		}
+		w.met[e.keyHash] = struct{}{}
+		at = e.prevOffset
 	}
-	if w.moved == nil {
-		w.moved = make(map[uint64]struct{})
-	}
-	w.moved[e.keyHash] = struct{}{}
-	return now
 }
 
 // entry returns the Entry of a location that next returned.
