@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"runtime"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -182,7 +183,7 @@ func TestReadsAllocateNothing(t *testing.T) {
 func TestParallelEntries(t *testing.T) {
 	s := mustOpen(t, tempPath(t), Options{})
 	for i := range 5000 {
-		mustWrite(t, s, fmt.Sprint(i), fmt.Appendf(nil, "value %d", i))
+		mustWrite(t, s, strconv.Itoa(i), fmt.Appendf(nil, "value %d", i))
 	}
 	var n, size atomic.Int64
 	err := s.ParallelEntries(t.Context(), 4, func(e Entry) error {

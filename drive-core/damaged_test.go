@@ -57,7 +57,7 @@ func wantLive(c golden.Damaged, data []byte) map[uint64]string {
 		if e.Tail > int64(len(data)) {
 			break
 		}
-		m, _, _ := parseMetadata(data[e.PayloadEnd:])
+		m, _ := parseMetadata(data[e.PayloadEnd:])
 		if e.Kind == "tombstone" {
 			delete(want, m.keyHash)
 		} else {

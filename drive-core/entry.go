@@ -91,7 +91,7 @@ func (e Entry) metadata() metadata {
 	if e.m == nil {
 		return metadata{}
 	}
-	m, _, _ := parseMetadata(e.m.data[e.loc.end():])
+	m, _ := parseMetadata(e.m.data[e.loc.end():])
 	runtime.KeepAlive(e.m)
 	return m
 }

@@ -26,7 +26,7 @@ func (r *EntryReader) Read(p []byte) (int, error) {
 	}
 	n, err := r.ReadAt(p, r.pos)
 	r.pos += int64(n)
-	if n > 0 && err == io.EOF {
+	if n > 0 && errors.Is(err, io.EOF) {
 		err = nil
 	}
 	return n, err

@@ -68,18 +68,18 @@ func appendMetadata(dst []byte, m metadata) []byte {
 	return binary.LittleEndian.AppendUint32(dst, m.checksum)
 }
 
-// parseMetadata reads the metadata at the start of b and returns what follows.
-// It refuses only short input; a previous offset beyond int64 comes back
-// negative, which no caller accepts as an offset.
-func parseMetadata(b []byte) (m metadata, rest []byte, ok bool) {
+// parseMetadata reads the metadata at the start of b. It refuses only short input;
+// a previous offset beyond int64 comes back negative, which no caller accepts as an
+// offset.
+func parseMetadata(b []byte) (m metadata, ok bool) {
 	if len(b) < metadataSize {
-		return metadata{}, b, false
+		return metadata{}, false
 	}
 	return metadata{
 		keyHash:    binary.LittleEndian.Uint64(b),
 		prevOffset: int64(binary.LittleEndian.Uint64(b[8:])),
 		checksum:   binary.LittleEndian.Uint32(b[16:]),
-	}, b[metadataSize:], true
+	}, true
 }
 
 // appendValue appends the whole entry of a value whose entry begins at tail:
@@ -121,7 +121,7 @@ func parseEntry(data []byte, tail int64) (located, bool) {
 		return located{}, false
 	}
 	end := tail - metadataSize
-	m, _, _ := parseMetadata(data[end:tail])
+	m, _ := parseMetadata(data[end:tail])
 	if m.prevOffset < 0 || m.prevOffset >= end {
 		return located{}, false
 	}

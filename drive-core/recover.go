@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"hash/crc32"
+	"slices"
 )
 
 // How an opened file is judged. The chain of previous offsets is walked backward
@@ -99,8 +100,8 @@ func visitForward(data []byte, visit func(located)) {
 		tails = append(tails, tail)
 		tail = e.prevOffset
 	}
-	for i := len(tails) - 1; i >= 0; i-- {
-		e, _ := parseEntry(data, tails[i])
+	for _, tail := range slices.Backward(tails) {
+		e, _ := parseEntry(data, tail)
 		visit(e)
 	}
 }
@@ -203,7 +204,7 @@ func verifyAligned(data []byte, align int64) (differs, ok bool) {
 		if tail == 0 {
 			break
 		}
-		m, _, ok := parseMetadata(data[max(0, tail-metadataSize):tail])
+		m, ok := parseMetadata(data[max(0, tail-metadataSize):tail])
 		end := tail - metadataSize
 		if !ok || m.prevOffset < 0 || m.prevOffset >= end {
 			return false, false

@@ -180,7 +180,7 @@ func (r *salvage) copyTo(w *copyWriter) error {
 		if err := r.ctx.Err(); err != nil {
 			return err
 		}
-		m, _, _ := parseMetadata(r.data[p.end:])
+		m, _ := parseMetadata(r.data[p.end:])
 		if err := w.entry(m, r.data[p.start:p.end], p.tombstone); err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -183,9 +184,9 @@ func TestRecoverFlippedPayload(t *testing.T) {
 func TestRecoverHoles(t *testing.T) {
 	m := new(image)
 	for i := range 40 {
-		m.value(fmt.Sprint(i%17), golden.SplitMix(1+i*7%300, uint64(i)))
+		m.value(strconv.Itoa(i%17), golden.SplitMix(1+i*7%300, uint64(i)))
 		if i%5 == 4 {
-			m.delete(fmt.Sprint(i % 11))
+			m.delete(strconv.Itoa(i % 11))
 		}
 	}
 	all := storedEntries(t, m.data)

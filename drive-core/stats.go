@@ -72,7 +72,7 @@ func (g *generation) sizeAt(loc location) (int64, bool) {
 	if _, err := g.file.ReadAt(b[:], loc.end()); err != nil {
 		return 0, false
 	}
-	m, _, _ := parseMetadata(b[:])
+	m, _ := parseMetadata(b[:])
 	if m.prevOffset < 0 || m.prevOffset >= loc.end() {
 		return 0, false
 	}

@@ -3,6 +3,7 @@ package drive
 import (
 	"context"
 	"encoding/binary"
+	"slices"
 )
 
 // How a file is taken apart when its chain may be broken.
@@ -67,8 +68,8 @@ type survey struct {
 func (s *survey) run(visit func(piece) error) error {
 	var above *piece // found, but not told: what lies below may show that its link is wrong
 	tell := func(pieces ...piece) error {
-		for i := len(pieces) - 1; i >= 0; i-- {
-			if err := visit(pieces[i]); err != nil {
+		for _, p := range slices.Backward(pieces) {
+			if err := visit(p); err != nil {
 				return err
 			}
 		}
@@ -313,7 +314,7 @@ func (s *survey) relink(prev, tail int64) (located, bool, error) {
 	if end <= prev {
 		return located{}, false, nil
 	}
-	m, _, _ := parseMetadata(s.data[end:tail])
+	m, _ := parseMetadata(s.data[end:tail])
 	e := located{keyHash: m.keyHash, prevOffset: prev, start: prev, end: end, checksum: m.checksum}
 	if e.tombstone = isTombstone(s.data, prev, end); !e.tombstone {
 		e.start += padding(prev)

@@ -26,7 +26,13 @@ var failureChecks = []check{
 }
 
 var panicChecks = []check{
-	{"InAnyHandler", checkPanics},
+	{"InAnyHandler", func(t *testing.T, connect Connect) { checkPanics(t, connect, nil) }},
+	{"InsideMiddleware", func(t *testing.T, connect Connect) {
+		checkPanics(t, connect, []endpoint.Middleware{
+			func(ctx context.Context, _ endpoint.Info, next func(context.Context) error) error { return next(ctx) },
+		})
+	}},
+	{"InMiddleware", checkPanicInMiddleware},
 	{"Goexit", checkGoexit},
 }
 
@@ -199,60 +205,81 @@ func (panickingCodec) Parse([]byte) (word, error) { panic(secret) }
 // secret is what panics carry: for the log, not for the caller.
 const secret = "not for the peer"
 
-func checkPanics(t *testing.T, connect Connect) {
-	var log journal
-	ep := endpoint.New(endpoint.Options{
-		Logger: slog.New(slog.NewTextHandler(&log, nil)),
-		Middleware: []endpoint.Middleware{func(ctx context.Context, info endpoint.Info, next func(context.Context) error) error {
-			if info.Name == "endpointtest.middleware" {
-				panic(secret)
-			}
-			return next(ctx)
-		}},
-	})
-	handleEcho(t, ep)
+// panicking is an endpoint whose log is kept.
+type panicking struct {
+	*endpoint.Endpoint
+	log journal
+}
+
+func newPanicking(t *testing.T, middleware []endpoint.Middleware) *panicking {
+	t.Helper()
+	p := new(panicking)
+	p.Endpoint = endpoint.New(endpoint.Options{Logger: slog.New(slog.NewTextHandler(&p.log, nil)), Middleware: middleware})
+	handleEcho(t, p.Endpoint)
+	return p
+}
+
+// wantOnce reports a call that did not fail for a panic, or a panic that was
+// not logged once.
+func (p *panicking) wantOnce(t *testing.T, c rpc.Invoker, name string, err error) {
+	t.Helper()
+	wantError(t, name, err, rpc.Error{Code: rpc.Internal, Message: "handler panicked"})
+	got := p.log.take()
+	if n := strings.Count(got, "handler panicked"); n != 1 || !strings.Contains(got, name) || !strings.Contains(got, "endpointtest/failures.go") {
+		t.Errorf("%s: logged %d times, want once with name and stack: %s", name, n, got)
+	}
+	wantEcho(t, c)
+}
+
+func checkPanics(t *testing.T, connect Connect, middleware []endpoint.Middleware) {
+	t.Helper()
+	p := newPanicking(t, middleware)
 	codec := rpc.NewMethod[word, word]("endpointtest.codec", panickingCodec{}, wordCodec{})
-	middleware := rpc.NewMethod[word, word]("endpointtest.middleware", wordCodec{}, wordCodec{})
-	echo := func(_ context.Context, req word) (word, error) { return req, nil }
 	must(t,
-		endpoint.Handle(ep, blockMethod, func(context.Context, word) (word, error) { panic(secret) }),
-		endpoint.Handle(ep, codec, echo),
-		endpoint.Handle(ep, middleware, echo),
-		endpoint.HandleClientStream(ep, uploadMethod, func(_ context.Context, _ word, items *endpoint.Receiver[word]) (word, error) {
+		endpoint.Handle(p.Endpoint, blockMethod, func(context.Context, word) (word, error) { panic(secret) }),
+		endpoint.Handle(p.Endpoint, codec, func(_ context.Context, req word) (word, error) { return req, nil }),
+		endpoint.HandleClientStream(p.Endpoint, uploadMethod, func(_ context.Context, _ word, items *endpoint.Receiver[word]) (word, error) {
 			_, _ = items.Receive()
 			panic(errors.New(secret))
 		}),
-		endpoint.HandleServerStream(ep, downloadMethod, func(_ context.Context, _ word, items *endpoint.Sender[word]) error {
+		endpoint.HandleServerStream(p.Endpoint, downloadMethod, func(_ context.Context, _ word, items *endpoint.Sender[word]) error {
 			_ = items.Send(word("first"))
 			few := strings.Fields(secret)
 			return items.Send(word(few[len(secret)]))
 		}),
-		endpoint.HandleBothWays(ep, chatMethod, func(context.Context, word, *endpoint.Receiver[word], *endpoint.Sender[word]) error {
+		endpoint.HandleBothWays(p.Endpoint, chatMethod, func(context.Context, word, *endpoint.Receiver[word], *endpoint.Sender[word]) error {
 			panic(fmt.Sprintf("%s %d", secret, 1))
 		}))
-	c, _, _ := connect(t, rpc.Config{}, rpc.Config{Handler: ep})
-	want := rpc.Error{Code: rpc.Internal, Message: "handler panicked"}
-	once := func(name string, err error) {
-		t.Helper()
-		wantError(t, name, err, want)
-		got := log.take()
-		if n := strings.Count(got, "handler panicked"); n != 1 || !strings.Contains(got, name) || !strings.Contains(got, "endpointtest/failures.go") {
-			t.Errorf("%s: logged %d times, want once with name and stack: %s", name, n, got)
-		}
-		wantEcho(t, c)
-	}
-	for name, id := range map[string]rpc.MethodID{
-		blockMethod.Name(): blockMethod.ID(), codec.Name(): codec.ID(), middleware.Name(): middleware.ID(),
-	} {
+	c, _, _ := connect(t, rpc.Config{}, rpc.Config{Handler: p})
+	for name, id := range map[string]rpc.MethodID{blockMethod.Name(): blockMethod.ID(), codec.Name(): codec.ID()} {
 		_, err := invoke(t, c, id, "request")
-		once(name, err)
+		p.wantOnce(t, c, name, err)
 	}
 	for name, id := range map[string]rpc.MethodID{
 		uploadMethod.Name(): uploadMethod.ID(), downloadMethod.Name(): downloadMethod.ID(), chatMethod.Name(): chatMethod.ID(),
 	} {
 		_, err := converse(t, c, id, "request", "item")
-		once(name, err)
+		p.wantOnce(t, c, name, err)
 	}
+}
+
+func checkPanicInMiddleware(t *testing.T, connect Connect) {
+	p := newPanicking(t, []endpoint.Middleware{
+		func(ctx context.Context, info endpoint.Info, next func(context.Context) error) error {
+			if info.Name == echoMethod.Name() {
+				return next(ctx)
+			}
+			panic(secret)
+		},
+	})
+	must(t,
+		endpoint.Handle(p.Endpoint, blockMethod, func(_ context.Context, req word) (word, error) { return req, nil }),
+		endpoint.HandleServerStream(p.Endpoint, downloadMethod, sendWords))
+	c, _, _ := connect(t, rpc.Config{}, rpc.Config{Handler: p})
+	_, err := invoke(t, c, blockMethod.ID(), "request")
+	p.wantOnce(t, c, blockMethod.Name(), err)
+	_, err = converse(t, c, downloadMethod.ID(), "request")
+	p.wantOnce(t, c, downloadMethod.Name(), err)
 }
 
 // checkGoexit ends the goroutine of a handler, as a failing test inside one

@@ -70,16 +70,3 @@ func (o *osFile) CopyAttributes(of File) error {
 	copyOwner(o.f, info)
 	return o.f.Chmod(info.Mode().Perm())
 }
-
-// writePieces is WriteVec for platforms without a call that gathers.
-func writePieces(f *os.File, pieces [][]byte, off int64) (int64, error) {
-	var done int64
-	for _, p := range pieces {
-		n, err := f.WriteAt(p, off+done)
-		done += int64(n)
-		if err != nil {
-			return done, err
-		}
-	}
-	return done, nil
-}

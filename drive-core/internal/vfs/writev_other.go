@@ -4,5 +4,13 @@ package vfs
 
 // WriteVec writes piece by piece.
 func (o *osFile) WriteVec(pieces [][]byte, off int64) (int64, error) {
-	return writePieces(o.f, pieces, off)
+	var done int64
+	for _, p := range pieces {
+		n, err := o.f.WriteAt(p, off+done)
+		done += int64(n)
+		if err != nil {
+			return done, err
+		}
+	}
+	return done, nil
 }
