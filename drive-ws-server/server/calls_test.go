@@ -101,6 +101,9 @@ func TestValuesByHash(t *testing.T) {
 	if !must[bool](t)(c.ExistsHash(ctx, a)) || must[driveclient.Metadata](t)(c.MetadataHash(ctx, a)).KeyHash != a {
 		t.Error("ExistsHash, MetadataHash")
 	}
+	tail(c.RenameHash(ctx, b, drive.KeyHash([]byte("c"))))
+	wantValue(t, c, "c", "two")
+	tail(c.RenameHash(ctx, drive.KeyHash([]byte("c")), b))
 	tail(c.CopyHash(ctx, a, b))
 	wantValue(t, c, "b", "one")
 	tail(c.WriteBatchHash(ctx, []driveclient.HashedItem{{Hash: a, Value: []byte("x")}, {Hash: b, Value: []byte("y")}}))
