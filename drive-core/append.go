@@ -196,12 +196,12 @@ func (s *Store) commitLocked(err error) (int64, error) {
 	return b.end, nil
 }
 
-// publishLocked makes entries visible that are in the file: the tail first, then
-// the index. s.mu must be held.
+// publishLocked makes entries visible that are in the file: the index first, then
+// the tail, so that an iteration, which begins at the tail, never meets an entry
+// that the index does not know yet. s.mu must be held.
 func (s *Store) publishLocked(g *generation, tail int64, changes []change, added *counts) {
 	s.countsMu.Lock()
 	defer s.countsMu.Unlock()
-	g.tail.Store(tail)
 	for _, c := range changes {
 		old := g.index.set(c.hash, c.loc)
 		if old != 0 {
@@ -214,5 +214,6 @@ func (s *Store) publishLocked(g *generation, tail int64, changes []change, added
 			added.addLive(size)
 		}
 	}
+	g.tail.Store(tail)
 	s.counts.merge(added)
 }

@@ -107,9 +107,9 @@ func OpenClientStream[Req, Item, Resp any](ctx context.Context, c rpc.Invoker, m
 func (s *ClientStream[Item, Resp]) Finish() (Resp, error) {
 	defer func() { _ = s.call.Close() }()
 	var zero Resp
-	if err := s.call.CloseSend(); err != nil {
-		return zero, err
-	}
+	// When the end of the request cannot be sent the response may be there all
+	// the same; if not, Receive tells what CloseSend would.
+	_ = s.call.CloseSend()
 	b, err := s.call.Receive()
 	if errors.Is(err, io.EOF) {
 		return zero, rpc.Errorf(rpc.Internal, "%s ended without a response", s.name)
