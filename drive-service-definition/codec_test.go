@@ -332,7 +332,7 @@ func TestReasons(t *testing.T) {
 	if e := NewError("drive.no_such_reason", ""); e.Code != rpc.Unknown {
 		t.Errorf("an unknown reason gives %+v", e)
 	}
-	if len(Reasons()) != 15 {
+	if len(Reasons()) != 14 {
 		t.Errorf("%d reasons", len(Reasons()))
 	}
 }
