@@ -3,8 +3,6 @@ package drive
 import (
 	"errors"
 	"fmt"
-	"runtime/debug"
-	"unsafe"
 
 	"github.com/simd-drive/go/drive-core/internal/vfs"
 )
@@ -12,13 +10,11 @@ import (
 // wholeMap is a file mapped as long as it was when it was opened. Check and Recover
 // read through it; one goroutine owns it.
 type wholeMap struct {
-	path  string
-	file  vfs.File
-	data  []byte
-	unmap func()
+	*mapping // its data is exactly the file
+	file     vfs.File
 }
 
-// mapWhole opens path for reading and maps it. An empty file has no mapping.
+// mapWhole opens path for reading and maps it. The mapping of an empty file is empty.
 func mapWhole(fsys vfs.FS, path string) (*wholeMap, error) {
 	f, err := fsys.Open(path, vfs.ReadOnly, 0)
 	if errors.Is(err, vfs.ErrNotRegular) {
@@ -27,10 +23,10 @@ func mapWhole(fsys vfs.FS, path string) (*wholeMap, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &wholeMap{path: path, file: f, unmap: func() {}}
+	m := &wholeMap{mapping: &mapping{unmap: func() {}}, file: f}
 	info, err := f.Stat()
 	if err == nil && info.Size() > 0 {
-		m.data, m.unmap, err = f.Map(info.Size())
+		m.mapping, err = newMapping(f, path, 0, info.Size())
 	}
 	if err != nil {
 		_ = f.Close() // nothing was written
@@ -41,29 +37,6 @@ func mapWhole(fsys vfs.FS, path string) (*wholeMap, error) {
 
 // close ends the mapping. No slice of data may be used after it.
 func (m *wholeMap) close() {
-	m.unmap()
+	m.release()
 	_ = m.file.Close() // nothing was written
-}
-
-// guard calls fn, which reads data. Where the file cannot be read (a disk error, or
-// it was cut off by somebody else) fn is left and the result is a *CorruptError.
-func (m *wholeMap) guard(fn func() error) (err error) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		r := recover()
-		if r == nil {
-			return
-		}
-		fault, ok := r.(interface{ Addr() uintptr })
-		if !ok || len(m.data) == 0 {
-			panic(r)
-		}
-		// Safety: only the address is used, to tell our mapping from other memory.
-		offset := fault.Addr() - uintptr(unsafe.Pointer(unsafe.SliceData(m.data)))
-		if offset >= uintptr(len(m.data)) {
-			panic(r)
-		}
-		err = &CorruptError{Path: m.path, Offset: int64(offset), Reason: fmt.Sprintf("cannot be read: %v", r)}
-	}()
-	return fn()
 }
