@@ -17,6 +17,7 @@ type app struct {
 	out    *output   // results
 	stderr io.Writer // everything else
 	remote remoteFlags
+	sync   bool // changes shall be on stable storage before the run ends
 	log    *slog.Logger
 }
 
@@ -51,7 +52,7 @@ func execute(ctx context.Context, args []string, stdin io.Reader, out *output, s
 	out.asJSON = cli.Output == "json"
 	a = app{
 		ctx: ctx, store: string(cli.Store.Store), stdin: stdin, out: out, stderr: stderr,
-		remote: cli.Remote, log: newLogger(stderr, cli.Verbose),
+		remote: cli.Remote, sync: cli.Sync, log: newLogger(stderr, cli.Verbose),
 	}
 	return kctx.Run(&a)
 }

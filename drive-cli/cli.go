@@ -19,6 +19,7 @@ type grammar struct {
 	Version versionFlag `help:"Show the version."`
 	Output  string      `short:"o" enum:"text,json" default:"text" placeholder:"FORMAT" help:"Format of the results: text or json (one object per line)."`
 	Verbose bool        `short:"v" help:"Log what the store does to standard error."`
+	Sync    bool        `help:"Wait until changes are on stable storage: they survive a power failure, not only a crash."`
 	Remote  remoteFlags `embed:"" group:"Remote stores"`
 	Store   storeBranch `arg:"" help:"Storage file, or ws:// or wss:// address of a remote drive."`
 }

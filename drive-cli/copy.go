@@ -123,7 +123,7 @@ func (a *app) transfer(from, to key, address string, move bool) error {
 				return err
 			}
 			if move {
-				if tail, err = src.remove(a.ctx, from); err != nil {
+				if tail, err = dropMoved(a.ctx, src, from, dst); err != nil {
 					return fmt.Errorf("copied, but not deleted at the source: %w", err)
 				}
 			}
@@ -138,6 +138,14 @@ func (a *app) transfer(from, to key, address string, move bool) error {
 			return a.out.emit(r)
 		})
 	})
+}
+
+// dropMoved deletes what was copied, once a power failure cannot take the copy.
+func dropMoved(ctx context.Context, src target, from key, dst target) (int64, error) {
+	if err := dst.sync(ctx); err != nil {
+		return 0, err
+	}
+	return src.remove(ctx, from)
 }
 
 // pour streams the value of one key into another store and returns that store's

@@ -84,7 +84,7 @@ func oneLine(s string) string {
 // plainText drops the name of the package that an error text begins with.
 func plainText(err error) string {
 	text := err.Error()
-	for _, name := range []string{"driveclient: ", "drive: "} {
+	for _, name := range []string{"wsclient: ", "driveclient: ", "drive: "} {
 		if rest, found := strings.CutPrefix(text, name); found {
 			return rest
 		}

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"log/slog"
 	"reflect"
+	"strings"
 
 	"github.com/simd-drive/go/drive-core"
 )
@@ -39,7 +40,8 @@ func openError(path string, mode access, err error) error {
 	}
 	for _, sentinel := range []error{drive.ErrNotDrive, drive.ErrLocked, drive.ErrNotRegular} {
 		if errors.Is(err, sentinel) {
-			return fmt.Errorf("%s: %w", quoted(path), plainCause(err))
+			// The engine names the file too, somewhere in the middle.
+			return errors.New(quoted(path) + ": " + strings.Replace(plainText(err), ": "+path, "", 1))
 		}
 	}
 	return err
@@ -149,6 +151,8 @@ func (l *localStore) entries(_ context.Context, onlyLive bool) iter.Seq2[entryRe
 		}
 	}
 }
+
+func (l *localStore) sync(context.Context) error { return l.store.Sync() }
 
 func (l *localStore) stats(context.Context) (storeStats, error) {
 	st, err := l.store.Stats()

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/simd-drive/go/drive-core"
 )
 
 // These tests need a process of its own: signals, and a user without rights.
@@ -87,6 +89,26 @@ func TestInterruptedWriteStoresNothing(t *testing.T) {
 	if got := mustRun(t, path, "read", "before"); got != "value" {
 		t.Errorf("read before = %q", got)
 	}
+}
+
+func TestLockedStore(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s.drive")
+	mustRun(t, path, "write", "k", "value")
+	writer, err := drive.Open(path, drive.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writer.Close()
+	for _, args := range [][]string{{"write", "k", "v"}, {"delete", "k"}, {"compact"}, {"import", t.TempDir()}} {
+		status, stdout, stderr := runProgram(t, append([]string{path}, args...)...)
+		if status != exitFailed || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "locked") {
+			t.Errorf("%q beside a writer: exit status %d, %q, %q", args, status, stdout, stderr)
+		}
+	}
+	if got := mustRun(t, path, "read", "k"); got != "value" {
+		t.Errorf("read beside a writer = %q", got)
+	}
+	mustRun(t, path, "check")
 }
 
 func TestSecondInterruptEndsAtOnce(t *testing.T) {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/simd-drive/go/drive-core"
 )
@@ -37,6 +39,9 @@ func (c *recoverCmd) Run(a *app) error {
 	if err := a.requireLocal("recover"); err != nil {
 		return err
 	}
+	if err := requireFile(a.store); err != nil {
+		return err
+	}
 	bar := newProgress(a.stderr, "recovering", -1, true)
 	defer bar.finish()
 	report, err := drive.Recover(a.ctx, a.store, string(c.Out), drive.RecoverOptions{
@@ -46,6 +51,9 @@ func (c *recoverCmd) Run(a *app) error {
 			a.note("offset %d, %d bytes: %s: %s", p.Offset, p.Size, p.Kind, p.Detail)
 		},
 	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return err // of OUT: STORE was there
+	}
 	if err != nil {
 		return openError(a.store, readStore, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -17,6 +18,9 @@ type remoteStore struct{ client *driveclient.Client }
 
 // openRemote connects to a server.
 func openRemote(ctx context.Context, address string, flags remoteFlags, logger *slog.Logger) (target, error) {
+	if flags.Timeout <= 0 {
+		return nil, usagef("--timeout must be longer than nothing")
+	}
 	config, err := flags.tls()
 	if err != nil {
 		return nil, err
@@ -28,8 +32,12 @@ func openRemote(ctx context.Context, address string, flags remoteFlags, logger *
 	dialing, cancel := context.WithTimeout(ctx, flags.Timeout)
 	defer cancel()
 	client, err := driveclient.Dial(dialing, address, driveclient.Options{Header: header, TLS: config, Logger: logger})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", quoted(address), err)
+	switch {
+	case err == nil:
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, fmt.Errorf("%s: no connection within %v", quoted(address), flags.Timeout)
+	default:
+		return nil, err // it names the address
 	}
 	return &remoteStore{client}, nil
 }

@@ -83,6 +83,8 @@ func (r *remoteStore) entries(ctx context.Context, onlyLive bool) iter.Seq2[entr
 	}
 }
 
+func (r *remoteStore) sync(ctx context.Context) error { return r.client.Sync(ctx) }
+
 func (r *remoteStore) stats(ctx context.Context) (storeStats, error) {
 	st, err := r.client.Stats(ctx)
 	if err != nil {

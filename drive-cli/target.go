@@ -36,6 +36,8 @@ type target interface {
 	entries(ctx context.Context, onlyLive bool) iter.Seq2[entryRecord, error]
 	stats(ctx context.Context) (storeStats, error)
 	compact(ctx context.Context, report func(done, total int64)) (compaction, error)
+	// sync returns once everything written before is on stable storage.
+	sync(ctx context.Context) error
 	Close() error
 }
 
@@ -99,8 +101,8 @@ func (a *app) withStore(mode access, fn func(target) error) error {
 	return a.with(a.store, mode, fn)
 }
 
-// with opens the store at address, calls fn and closes it. An error of fn goes
-// before one of closing.
+// with opens the store at address, calls fn, waits for the disk if that was asked
+// for, and closes the store. An error of fn goes before the later ones.
 func (a *app) with(address string, mode access, fn func(target) error) (err error) {
 	t, err := a.open(address, mode)
 	if err != nil {
@@ -111,7 +113,10 @@ func (a *app) with(address string, mode access, fn func(target) error) (err erro
 			err = closeErr
 		}
 	}()
-	return fn(t)
+	if err := fn(t); err != nil || mode == readStore || !a.sync {
+		return err
+	}
+	return t.sync(a.ctx)
 }
 
 func (a *app) open(address string, mode access) (target, error) {

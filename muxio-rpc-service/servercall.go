@@ -48,11 +48,13 @@ func (call *serverCall) End() { call.in.end() }
 func (call *serverCall) Cancel(cause error) {
 	call.cancel() // first, so that run knows when the handler returns what Receive fails with
 	if errors.Is(cause, muxio.ErrCanceled) {
-		call.in.fail(&Error{Code: Canceled, Message: "the caller gave the call up"})
+		call.in.fail(errGivenUp)
 	} else {
 		call.in.fail(unavailable(cause))
 	}
 }
+
+var errGivenUp = &Error{Code: Canceled, Message: "the caller gave the call up"}
 
 // run calls the handler and sends the outcome.
 func (call *serverCall) run() {
@@ -104,13 +106,21 @@ func (call *serverCall) send(prefix []byte, m Message, end bool) error {
 	})
 }
 
-// Receive implements [ServerCall].
+// Receive implements [ServerCall]. Once the context of the call has ended it
+// fails, whatever has arrived.
 func (call *serverCall) Receive() ([]byte, error) {
 	message, closing, err := call.in.next()
-	if err == nil && closing {
+	switch {
+	case err != nil:
+		return nil, err
+	case call.conn.base.Err() != nil:
+		return nil, unavailable(call.conn.session.Err())
+	case call.ctx.Err() != nil:
+		return nil, errGivenUp
+	case closing:
 		return nil, Errorf(InvalidArgument, "closing mark in a request")
 	}
-	return message, err
+	return message, nil
 }
 
 // Send implements [ServerCall].
