@@ -21,13 +21,18 @@ import (
 	"testing"
 )
 
-const (
-	// hugeBytes is the size of the one value that is streamed.
-	hugeBytes = 1 << 30
-	// maxPeakBytes bounds the memory that belongs to each of the two processes
-	// while it passes: file pages are the system's and do not count.
-	maxPeakBytes = 128 << 20
-)
+// maxPeakBytes bounds the memory that belongs to each of the two processes while
+// the huge value passes: file pages are the system's and do not count.
+const maxPeakBytes = 128 << 20
+
+// hugeBytes returns the size of the one value that is streamed. It is less under
+// the race detector, which slows the generator of the value by a hundred times.
+func hugeBytes() int64 {
+	if raceDetector {
+		return 64 << 20
+	}
+	return 1 << 30
+}
 
 // programs builds the server and this program.
 func programs(t *testing.T) (serverPath, drivePath string) {
@@ -168,9 +173,9 @@ func realTree(t *testing.T) string {
 	return dir
 }
 
-// hugeValue yields a value of hugeBytes and sums what passes.
+// hugeValue yields the huge value and sums what passes.
 func hugeValue(sum hash.Hash) io.Reader {
-	return io.TeeReader(io.LimitReader(rand.NewChaCha8([32]byte{2}), hugeBytes), sum)
+	return io.TeeReader(io.LimitReader(rand.NewChaCha8([32]byte{2}), hugeBytes()), sum)
 }
 
 // TestRealFilesThroughAServer imports real files through a server, kills it,

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io"
 	"sync"
+
+	rpc "github.com/simd-drive/go/muxio-rpc-service"
 )
 
 // ChunkBytes is the size of the messages that a [Writer] cuts its bytes into.
@@ -101,70 +103,21 @@ func Upload[Resp any](s *ClientStream[[]byte, Resp], r io.Reader) (Resp, error) 
 	return w.Finish()
 }
 
-// Reader reads the bytes that a call is answered with. A Reader is for one
-// goroutine at a time, except Close.
+// Reader reads the bytes that a call is answered with. It returns [io.EOF] only
+// when the call succeeded. A Reader is for one goroutine at a time, except Close;
+// when WriteTo fails by its destination the call goes on: Close it.
 type Reader struct {
+	*rpc.MessageReader
+
 	stream *ServerStream[[]byte]
-	rest   []byte // of the last message, valid until the next Receive
-	err    error
 }
 
-var (
-	_ io.ReadCloser = (*Reader)(nil)
-	_ io.WriterTo   = (*Reader)(nil)
-)
+var _ io.ReadCloser = (*Reader)(nil)
 
 // NewReader returns a Reader over s, which it takes over. It must be read to
 // its end or closed.
-func NewReader(s *ServerStream[[]byte]) *Reader { return &Reader{stream: s} }
-
-// Read copies the next bytes into p. It returns [io.EOF] only when the call
-// succeeded, so a stream that was cut short is never taken for a whole one.
-func (r *Reader) Read(p []byte) (int, error) {
-	if len(p) == 0 {
-		return 0, nil
-	}
-	if err := r.fill(); err != nil {
-		return 0, err
-	}
-	n := copy(p, r.rest)
-	r.rest = r.rest[n:]
-	return n, nil
-}
-
-// WriteTo writes the remaining bytes to dst as they arrive, without a copy of
-// its own. An error of dst leaves the call running: Close it.
-func (r *Reader) WriteTo(dst io.Writer) (int64, error) {
-	total := int64(0)
-	for {
-		err := r.fill()
-		if errors.Is(err, io.EOF) {
-			return total, nil
-		}
-		if err != nil {
-			return total, err
-		}
-		n, err := dst.Write(r.rest)
-		total += int64(n)
-		if err == nil && n < len(r.rest) {
-			err = io.ErrShortWrite
-		}
-		r.rest = r.rest[n:]
-		if err != nil {
-			return total, err
-		}
-	}
-}
-
-// fill makes rest non-empty, or returns why it cannot.
-func (r *Reader) fill() error {
-	for len(r.rest) == 0 && r.err == nil {
-		r.rest, r.err = r.stream.Receive()
-	}
-	if len(r.rest) > 0 {
-		return nil
-	}
-	return r.err
+func NewReader(s *ServerStream[[]byte]) *Reader {
+	return &Reader{MessageReader: rpc.NewMessageReader(s.Receive), stream: s}
 }
 
 // Close gives the call up unless it was read to its end. It returns nil, may be
