@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -194,7 +195,7 @@ func TestHostileOlderAlignment(t *testing.T) {
 func TestHostileBeyondVerified(t *testing.T) {
 	m := new(image)
 	for i := range 100 {
-		m.value(fmt.Sprint(i), golden.SplitMix(1000, uint64(i)))
+		m.value(strconv.Itoa(i), golden.SplitMix(1000, uint64(i)))
 	}
 	opts := Options{VerifyBytes: 1, ReadOnly: true}
 	bad := m.bytes()
@@ -254,7 +255,7 @@ func TestCheckWhileWriting(t *testing.T) {
 func TestCheckFileCutMeanwhile(t *testing.T) {
 	m := new(image)
 	for i := range 6 {
-		m.value(fmt.Sprint(i), golden.SplitMix(progressStep+1000, uint64(i)))
+		m.value(strconv.Itoa(i), golden.SplitMix(progressStep+1000, uint64(i)))
 	}
 	cut := func(path string) func(done, total int64) {
 		return func(int64, int64) {
