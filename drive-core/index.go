@@ -48,8 +48,8 @@ type table struct {
 	slots uint64
 }
 
-func newTable(slots uint64) *table {
-	b := offheap.New(uintptr(slots) * slotSize)
+func newTable(arena *offheap.Arena, slots uint64) *table {
+	b := arena.New(uintptr(slots) * slotSize)
 	return &table{block: b, base: b.Base(), slots: slots}
 }
 
@@ -75,6 +75,7 @@ type index struct {
 	live atomic.Int64
 
 	// Below: for the writer only.
+	arena    offheap.Arena
 	used     [indexShards]int // slots taken, with those of removed keys
 	building bool             // words of zero mark keys whose newest entry is a tombstone
 	zeroSeen bool             // building: hash 0 has been met
@@ -241,7 +242,7 @@ func (x *index) remake(shard uint64) {
 			}
 		}
 	}
-	next := newTable(max(minSlots, keep*growNum/growDen+1))
+	next := newTable(&x.arena, max(minSlots, keep*growNum/growDen+1))
 	if old != nil {
 		for i := range old.slots {
 			if s := old.at(i); x.kept(s) {

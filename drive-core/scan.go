@@ -3,6 +3,7 @@ package drive
 import (
 	"context"
 	"iter"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -31,8 +32,9 @@ type walker struct {
 	all  bool  // superseded entries and tombstones too
 	// met holds the hashes of all entries that the walk has met, from the moment on when it meets a key that
 	// was written since the walk began; nil until then, which for most walks is for ever.
-	met   map[uint64]struct{}
-	group [scanGroup]location
+	met    map[uint64]struct{}
+	parsed [scanGroup]located
+	group  [scanGroup]location
 }
 
 // walk begins a walk at the end of the drive. The walker is nil when there is
@@ -61,23 +63,44 @@ func (w *walker) next() (found []location, err error) {
 	}
 	found = w.group[:0]
 	err = w.m.guard(func() error {
-		for w.tail > 0 && len(found) < scanGroup {
-			e, ok := parseEntry(w.m.data, w.tail)
-			if !ok {
-				return brokenChain(w.m.path, w.tail)
+		for w.tail > 0 && len(found) == 0 {
+			parsed, err := w.parse()
+			if err != nil {
+				return err
 			}
-			w.tail = e.prevOffset
-			loc := locationIn(e)
-			if !w.all {
-				if loc = w.live(e, loc); loc == 0 {
-					continue
+			for _, e := range parsed {
+				loc := locationIn(e)
+				if !w.all {
+					loc = w.live(e, loc)
+				}
+				if loc != 0 {
+					found = append(found, loc)
 				}
 			}
-			found = append(found, loc)
 		}
 		return nil
 	})
 	return found, err
+}
+
+// parse reads the next entries of the chain. It has the index fetch what live will
+// ask for, so that the waits for memory overlap.
+func (w *walker) parse() ([]located, error) {
+	n := 0
+	var loaded uint64
+	for ; w.tail > 0 && n < scanGroup; n++ {
+		e, ok := parseEntry(w.m.data, w.tail)
+		if !ok {
+			return nil, brokenChain(w.m.path, w.tail)
+		}
+		if !w.all {
+			loaded ^= w.g.index.touch(e.keyHash)
+		}
+		w.tail = e.prevOffset
+		w.parsed[n] = e
+	}
+	runtime.KeepAlive(loaded)
+	return w.parsed[:n], nil
 }
 
 // live returns where the live value is that e stands for, or 0. For most entries
