@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"strconv"
 	"testing"
 )
 
@@ -37,6 +38,7 @@ const benchRestart = 4 << 30
 
 // fresh returns s, or a new store when s has grown large. The timer stops meanwhile.
 func fresh(b *testing.B, s *Store) *Store {
+	b.Helper()
 	if s != nil && s.FileSize() < benchRestart {
 		return s
 	}
@@ -56,7 +58,7 @@ func fresh(b *testing.B, s *Store) *Store {
 
 func BenchmarkWrite(b *testing.B) {
 	for _, size := range []int{8, 128, 1 << 10, 64 << 10, 1 << 20} {
-		b.Run(fmt.Sprint(size), func(b *testing.B) {
+		b.Run(strconv.Itoa(size), func(b *testing.B) {
 			value := bytes.Repeat([]byte{7}, size)
 			var s *Store
 			b.SetBytes(int64(size))
@@ -234,7 +236,7 @@ func BenchmarkRead(b *testing.B) {
 
 func BenchmarkChecksum(b *testing.B) {
 	for _, size := range []int{8, 16, 32, 64, 1 << 10, 1 << 20} {
-		b.Run(fmt.Sprint(size), func(b *testing.B) {
+		b.Run(strconv.Itoa(size), func(b *testing.B) {
 			p := make([]byte, size)
 			b.SetBytes(int64(size))
 			for b.Loop() {
