@@ -1,5 +1,7 @@
 package drive
 
+import "slices"
+
 // Item is a key with its value, for WriteBatch.
 type Item struct{ Key, Value []byte }
 
@@ -202,18 +204,27 @@ func (s *Store) commitLocked(err error) (int64, error) {
 func (s *Store) publishLocked(g *generation, tail int64, changes []change, added *counts) {
 	s.countsMu.Lock()
 	defer s.countsMu.Unlock()
-	for _, c := range changes {
-		old := g.index.set(c.hash, c.loc)
-		if old != 0 {
-			size, ok := g.sizeAt(old)
-			added.dropLive(size)
-			added.unknown = added.unknown || !ok
-		}
-		if c.loc != 0 {
-			size, _ := g.sizeAt(c.loc)
-			added.addLive(size)
+	for group := range slices.Chunk(changes, scanGroup) {
+		g.index.touchAll(group)
+		for _, c := range group {
+			g.apply(c, added)
 		}
 	}
 	g.tail.Store(tail)
 	s.counts.merge(added)
+}
+
+// apply makes one change to the index and counts what becomes live and what no
+// longer is.
+func (g *generation) apply(c change, added *counts) {
+	if old := g.index.set(c.hash, c.loc); old != 0 {
+		size, ok := g.sizeAt(old)
+		added.dropLive(size)
+		added.unknown = added.unknown || !ok
+	}
+	if c.loc != 0 {
+		size, ok := g.sizeAt(c.loc)
+		added.addLive(size)
+		added.unknown = added.unknown || !ok
+	}
 }

@@ -33,13 +33,24 @@ const (
 	// 20 to 26.7 bytes a key.
 	loadNum, loadDen = 4, 5
 	growNum, growDen = 5, 3
+	// Tables of up to smallSlots slots grow to twice as many; their memory does not count.
+	smallSlots = 1 << 10
+	// While an index is made from a file, tables grow to what the whole file would need if it went on like the
+	// part that has been read, but at most by buildGrow each time. A table with sparse times as many slots as
+	// keys in the end is made anew.
+	buildGrow = 8
+	sparse    = 2
 )
 
-// slot is one place in a table. A hash of zero means that it is free.
-type slot struct {
-	hash atomic.Uint64
-	word atomic.Uint64
-}
+// slot is one place in a table. A hash of zero means that it is free. The fields are
+// atomic once the table is in use; while one goroutine fills it, plain stores cost
+// a small part of that, which is why they are not of an atomic type.
+type slot struct{ hash, word uint64 }
+
+func (s *slot) loadHash() uint64   { return atomic.LoadUint64(&s.hash) }
+func (s *slot) loadWord() uint64   { return atomic.LoadUint64(&s.word) }
+func (s *slot) storeHash(h uint64) { atomic.StoreUint64(&s.hash, h) }
+func (s *slot) storeWord(w uint64) { atomic.StoreUint64(&s.word, w) }
 
 // table is the slots of a shard at one time.
 type table struct {
@@ -78,6 +89,8 @@ type index struct {
 	arena    offheap.Arena
 	used     [indexShards]int // slots taken, with those of removed keys
 	building bool             // words of zero mark keys whose newest entry is a tombstone
+	added    int64            // building: live keys so far
+	seen     float64          // building: the part of the file that has been read
 	zeroSeen bool             // building: hash 0 has been met
 }
 
@@ -107,9 +120,9 @@ func (t *table) find(hash, mixed uint64) uint64 {
 	i := t.home(mixed)
 	for {
 		s := t.at(i)
-		switch s.hash.Load() {
+		switch s.loadHash() {
 		case hash:
-			word := s.word.Load()
+			word := s.loadWord()
 			runtime.KeepAlive(t)
 			return word
 		case 0:
@@ -130,9 +143,19 @@ func (x *index) touch(hash uint64) uint64 {
 	if t == nil {
 		return 0
 	}
-	h := t.at(t.home(mixed)).hash.Load()
+	h := t.at(t.home(mixed)).loadHash()
 	runtime.KeepAlive(t)
 	return h
+}
+
+// touchAll touches all hashes of changes. A loop that does nothing else lets the
+// waits for memory overlap.
+func (x *index) touchAll(changes []change) {
+	var loaded uint64
+	for i := range changes {
+		loaded ^= x.touch(changes[i].hash)
+	}
+	runtime.KeepAlive(loaded)
 }
 
 // count returns how many hashes have a location.
@@ -155,10 +178,10 @@ func (x *index) set(hash uint64, loc location) (old location) {
 		old = location(x.zero.Load())
 		x.zero.Store(uint64(loc))
 	} else if s := x.slot(hash, loc != 0); s != nil {
-		old = location(s.word.Load())
-		s.word.Store(uint64(loc))
-		if s.hash.Load() == 0 {
-			s.hash.Store(hash)
+		old = location(s.loadWord())
+		s.storeWord(uint64(loc))
+		if s.loadHash() == 0 {
+			s.storeHash(hash)
 		}
 	}
 	switch {
@@ -182,14 +205,13 @@ func (x *index) addOlder(hash uint64, loc location) bool {
 		x.zero.Store(uint64(loc))
 	} else {
 		s := x.slot(hash, true)
-		if s.hash.Load() != 0 {
+		if s.hash != 0 {
 			return false
 		}
-		s.word.Store(uint64(loc))
-		s.hash.Store(hash)
+		*s = slot{hash, uint64(loc)} // nobody reads yet
 	}
 	if loc != 0 {
-		x.live.Store(x.live.Load() + 1)
+		x.added++
 	}
 	return true
 }
@@ -205,7 +227,7 @@ func (x *index) slot(hash uint64, add bool) *slot {
 			i := t.home(mixed)
 			for {
 				s := t.at(i)
-				h := s.hash.Load()
+				h := s.loadHash()
 				if h == hash {
 					return s
 				}
@@ -242,11 +264,11 @@ func (x *index) remake(shard uint64) {
 			}
 		}
 	}
-	next := newTable(&x.arena, max(minSlots, keep*growNum/growDen+1))
+	next := newTable(&x.arena, x.nextSlots(keep))
 	if old != nil {
 		for i := range old.slots {
 			if s := old.at(i); x.kept(s) {
-				next.add(s.hash.Load(), s.word.Load(), x.mul)
+				next.add(s.loadHash(), s.loadWord(), x.mul)
 			}
 		}
 	}
@@ -258,28 +280,42 @@ func (x *index) remake(shard uint64) {
 	}
 }
 
+// nextSlots returns how many slots the next table of a shard gets that holds keep
+// keys.
+func (x *index) nextSlots(keep uint64) uint64 {
+	slots := max(minSlots, keep*growNum/growDen+1)
+	if slots < smallSlots {
+		slots = max(slots, keep*2*loadDen/loadNum)
+	}
+	if x.building && x.seen > 0 {
+		expected := uint64(float64(keep) / x.seen * growNum / growDen * 0.9)
+		slots = max(slots, min(expected, keep*buildGrow))
+	}
+	return slots
+}
+
 // kept tells whether a slot is taken along into the next table.
 func (x *index) kept(s *slot) bool {
-	return s.word.Load() != 0 || x.building && s.hash.Load() != 0
+	return s.loadWord() != 0 || x.building && s.loadHash() != 0
 }
 
 // add puts a hash that is not there into a table that nobody else sees.
 func (t *table) add(hash, word, mul uint64) {
 	i := t.home(hash * mul)
-	for t.at(i).hash.Load() != 0 {
+	for t.at(i).hash != 0 {
 		if i++; i == t.slots {
 			i = 0
 		}
 	}
-	s := t.at(i)
-	s.word.Store(word)
-	s.hash.Store(hash)
+	*t.at(i) = slot{hash, word}
+	runtime.KeepAlive(t)
 }
 
-// built ends the making of an index from addOlder and drops what it remembered of
-// deleted keys where that is a good part of a table.
+// built ends the making of an index from addOlder. It makes tables anew that have
+// turned out too large, or that remember many deleted keys.
 func (x *index) built() {
 	x.building = false
+	x.live.Store(x.added)
 	for i := range x.tables {
 		t := x.tables[i].Load()
 		if t == nil {
@@ -287,11 +323,11 @@ func (x *index) built() {
 		}
 		removed := 0
 		for j := range t.slots {
-			if s := t.at(j); s.hash.Load() != 0 && s.word.Load() == 0 {
+			if s := t.at(j); s.loadHash() != 0 && s.loadWord() == 0 {
 				removed++
 			}
 		}
-		if removed > x.used[i]/4 {
+		if removed > x.used[i]/4 || uint64(x.used[i])*sparse < t.slots && t.slots > minSlots {
 			x.remake(uint64(i))
 		}
 	}

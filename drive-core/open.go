@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	"github.com/simd-drive/go/drive-core/internal/vfs"
 )
@@ -118,7 +119,7 @@ func (s *Store) load(file vfs.File) (*generation, error) {
 			return nil
 		}
 		var reason *CorruptError
-		if good, reason = s.scanPrefix(g, m.data[:size]); good == 0 {
+		if good, reason = s.scanPrefix(g, m.data[:size]); reason != nil {
 			return fmt.Errorf("%w: %s: %s", ErrNotDrive, s.path, reason.Reason)
 		}
 		return nil
@@ -141,31 +142,64 @@ func (s *Store) load(file vfs.File) (*generation, error) {
 
 // scan builds the index of a healthy file; otherwise it returns what is wrong.
 func (s *Store) scan(g *generation, data []byte) error {
+	b := indexBuilder{index: g.index, size: float64(len(data))}
 	g.index.building = true
-	s.counts = counts{}
-	err := scanBackward(data, s.opts.VerifyBytes, func(e located) {
-		loc := locationIn(e)
-		key := loc
-		if e.tombstone {
-			key = 0
-		}
-		s.counts.add(e.start-e.prevOffset, e.tombstone)
-		if g.index.addOlder(e.keyHash, key) && !e.tombstone {
-			s.counts.addLive(e.size())
-		}
-	})
-	if err != nil {
+	if err := scanBackward(data, s.opts.VerifyBytes, b.add); err != nil {
 		return err
 	}
+	b.flush()
 	g.index.built()
+	s.counts = b.counts
 	return nil
+}
+
+// indexBuilder makes an index and counts from the entries of a file, newest first.
+// It gathers some before it looks them up, so that the waits for memory overlap:
+// that takes a loop which does nothing else.
+type indexBuilder struct {
+	index  *index
+	counts counts
+	size   float64 // of the file
+	n      int
+	group  [scanGroup]located
+}
+
+// add takes an entry.
+func (b *indexBuilder) add(e located) {
+	b.group[b.n] = e
+	if b.n++; b.n == scanGroup {
+		b.flush()
+	}
+}
+
+// flush puts what was gathered into the index.
+func (b *indexBuilder) flush() {
+	group := b.group[:b.n]
+	b.n = 0
+	if len(group) == 0 {
+		return
+	}
+	b.index.seen = 1 - float64(group[len(group)-1].prevOffset)/b.size
+	var loaded uint64
+	for i := range group {
+		loaded ^= b.index.touch(group[i].keyHash)
+	}
+	runtime.KeepAlive(loaded)
+	for i := range group {
+		e := &group[i]
+		b.counts.add(e.start-e.prevOffset, e.tombstone)
+		if e.tombstone {
+			b.index.addOlder(e.keyHash, 0)
+		} else if b.index.addOlder(e.keyHash, locationIn(*e)) {
+			b.counts.addLive(e.size())
+		}
+	}
 }
 
 // scanPrefix builds the index of the longest verified prefix and returns its
 // length, or 0 and why the file is no drive.
 func (s *Store) scanPrefix(g *generation, data []byte) (int64, *CorruptError) {
 	g.index = newIndex()
-	s.counts = counts{}
 	if align := otherAlignment(data); align != 0 {
 		return 0, &CorruptError{Reason: fmt.Sprintf("its values are aligned to %d bytes, as old releases did; this one reads 64", align)}
 	}

@@ -93,13 +93,15 @@ func (w *walker) parse() ([]located, error) {
 		if !ok {
 			return nil, brokenChain(w.m.path, w.tail)
 		}
-		if !w.all {
-			loaded ^= w.g.index.touch(e.keyHash)
-		}
 		w.tail = e.prevOffset
 		w.parsed[n] = e
 	}
-	runtime.KeepAlive(loaded)
+	if !w.all {
+		for i := range w.parsed[:n] {
+			loaded ^= w.g.index.touch(w.parsed[i].keyHash)
+		}
+		runtime.KeepAlive(loaded)
+	}
 	return w.parsed[:n], nil
 }
 
