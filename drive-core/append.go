@@ -210,6 +210,7 @@ func (s *Store) publishLocked(g *generation, tail int64, changes []change, added
 			g.apply(c, added)
 		}
 	}
+	g.index.settle()
 	g.tail.Store(tail)
 	s.counts.merge(added)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"math/rand/v2"
 	"strconv"
@@ -235,13 +236,15 @@ func BenchmarkRead(b *testing.B) {
 }
 
 func BenchmarkChecksum(b *testing.B) {
-	for _, size := range []int{8, 16, 32, 64, 1 << 10, 1 << 20} {
-		b.Run(strconv.Itoa(size), func(b *testing.B) {
-			p := make([]byte, size)
-			b.SetBytes(int64(size))
-			for b.Loop() {
-				Checksum(p)
-			}
-		})
+	for _, size := range []int{8, 16, 32, 63, 64, 1 << 10, 1 << 20} {
+		p := make([]byte, size)
+		for name, sum := range map[string]func([]byte) uint32{"ours": Checksum, "std": crc32.ChecksumIEEE} {
+			b.Run(fmt.Sprintf("%d/%s", size, name), func(b *testing.B) {
+				b.SetBytes(int64(size))
+				for b.Loop() {
+					sum(p)
+				}
+			})
+		}
 	}
 }

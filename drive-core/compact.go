@@ -150,6 +150,7 @@ func (c *compaction) step(w *walker, live []location) (n int, err error) {
 	for _, ch := range c.out.changes {
 		c.next.index.set(ch.hash, ch.loc)
 	}
+	c.next.index.settle()
 	c.counts.merge(&c.out.counts)
 	c.next.tail.Store(c.out.end)
 	return n, nil

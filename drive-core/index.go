@@ -89,7 +89,7 @@ type index struct {
 	arena    offheap.Arena
 	used     [indexShards]int // slots taken, with those of removed keys
 	building bool             // words of zero mark keys whose newest entry is a tombstone
-	added    int64            // building: live keys so far
+	keys     int64            // hashes with a location
 	seen     float64          // building: the part of the file that has been read
 	zeroSeen bool             // building: hash 0 has been met
 }
@@ -172,26 +172,31 @@ func (x *index) bytes() int64 {
 	return n
 }
 
-// set gives hash the location loc, 0 to remove it, and returns the one before.
+// set gives hash the location loc, 0 to remove it, and returns the one before. The
+// count follows with settle.
 func (x *index) set(hash uint64, loc location) (old location) {
 	if hash == 0 {
-		old = location(x.zero.Load())
-		x.zero.Store(uint64(loc))
+		old = location(x.zero.Swap(uint64(loc)))
 	} else if s := x.slot(hash, loc != 0); s != nil {
-		old = location(s.loadWord())
-		s.storeWord(uint64(loc))
-		if s.loadHash() == 0 {
+		if s.hash == hash { // only the writer, which this is, changes hashes
+			old = location(s.loadWord())
+			s.storeWord(uint64(loc))
+		} else {
+			s.word = uint64(loc) // nobody reads it before the hash is there
 			s.storeHash(hash)
 		}
 	}
 	switch {
 	case old == 0 && loc != 0:
-		x.live.Store(x.live.Load() + 1)
+		x.keys++
 	case old != 0 && loc == 0:
-		x.live.Store(x.live.Load() - 1)
+		x.keys--
 	}
 	return old
 }
+
+// settle lets count tell of all that was set.
+func (x *index) settle() { x.live.Store(x.keys) }
 
 // addOlder tells an index in the making of an entry older than all it was told of
 // before. It reports whether the entry is the newest of its hash; loc 0 means that
@@ -211,7 +216,7 @@ func (x *index) addOlder(hash uint64, loc location) bool {
 		*s = slot{hash, uint64(loc)} // nobody reads yet
 	}
 	if loc != 0 {
-		x.added++
+		x.keys++
 	}
 	return true
 }
@@ -315,7 +320,7 @@ func (t *table) add(hash, word, mul uint64) {
 // turned out too large, or that remember many deleted keys.
 func (x *index) built() {
 	x.building = false
-	x.live.Store(x.added)
+	x.settle()
 	for i := range x.tables {
 		t := x.tables[i].Load()
 		if t == nil {
