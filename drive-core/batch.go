@@ -11,8 +11,8 @@ const (
 	keepBuffer = 4 << 20
 	// keepChanges is the longest list of changes kept between writes.
 	keepChanges = 64 << 10
-	// tornWrite is the size up to which one write is taken to be whole or absent when the process is killed in
-	// it: a page.
+	// tornWrite is the page within which one write is taken to be whole or absent when the process is killed in
+	// it: the system looks for signals between pages.
 	tornWrite = 4 << 10
 )
 
@@ -63,7 +63,7 @@ func (b *batch) start(g *generation, size int64, many bool) {
 	b.g, b.begin, b.end, b.at = g, tail, tail, tail
 	b.buf, b.pieces, b.changes = b.buf[:0], b.pieces[:0], b.changes[:0]
 	b.counts, b.dirty = counts{}, false
-	b.holdFirst, b.firstHeld = many && size > tornWrite, false
+	b.holdFirst, b.firstHeld = many && tail/tornWrite != (tail+size-1)/tornWrite, false
 }
 
 // value adds a value. payload must stay as it is until finish.
