@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/simd-drive/go/drive-core/internal/vfs"
@@ -16,7 +17,9 @@ const (
 	// spoolMin is how much of a stream is kept in memory before a file takes it.
 	spoolMin = 4 << 20
 	// streamBuffer is the buffer through which longer streams pass.
-	streamBuffer = 1 << 20
+	streamBuffer = 256 << 10
+	// headMin is the first buffer for a stream.
+	headMin = 4 << 10
 	// maxEmptyReads is how often a reader may return neither bytes nor an error.
 	maxEmptyReads = 100
 )
@@ -46,9 +49,9 @@ func (s *Store) WriteFromHash(hash uint64, r io.Reader) (int64, error) {
 	if err := s.checkWritable(); err != nil {
 		return 0, err // before the stream is consumed
 	}
-	head, err := io.ReadAll(io.LimitReader(checkedReader{r}, spoolMin))
+	head, err := readHead(checkedReader{r})
 	if err != nil {
-		return 0, fmt.Errorf("drive: read the stream: %w", err)
+		return 0, err
 	}
 	if len(head) < spoolMin {
 		return s.WriteHash(hash, head)
@@ -61,12 +64,19 @@ func (s *Store) WriteFromHash(hash uint64, r io.Reader) (int64, error) {
 
 // promptReader tells whether r is known to return without waiting for anybody.
 func promptReader(r io.Reader) bool {
-	switch r := r.(type) {
+	if f, ok := r.(*os.File); ok {
+		info, err := f.Stat()
+		return err == nil && info.Mode().IsRegular()
+	}
+	return inMemory(r)
+}
+
+// inMemory tells whether the bytes of r are in memory, where its WriteTo passes them
+// on without a copy.
+func inMemory(r io.Reader) bool {
+	switch r.(type) {
 	case *bytes.Reader, *bytes.Buffer, *strings.Reader, *EntryReader:
 		return true
-	case *os.File:
-		info, err := r.Stat()
-		return err == nil && info.Mode().IsRegular()
 	}
 	return false
 }
@@ -87,28 +97,70 @@ func (c checkedReader) Read(p []byte) (int, error) {
 	return 0, io.ErrNoProgress
 }
 
-// pour writes head and then what r returns to file from off on. It returns how
-// many bytes that were and their checksum. limit is the most there may be.
-func pour(file vfs.File, off int64, head []byte, r io.Reader, limit int64) (size int64, sum uint32, err error) {
-	part := head
-	buf := make([]byte, streamBuffer)
-	for end := false; ; {
-		if size += int64(len(part)); size > limit {
-			return size, 0, ErrTooLarge
+// readHead returns what r returns until io.EOF, spoolMin bytes at most.
+func readHead(r io.Reader) ([]byte, error) {
+	var head []byte
+	for len(head) < spoolMin {
+		if len(head) == cap(head) {
+			head = slices.Grow(head, min(max(headMin, 3*len(head)), spoolMin-len(head)))
 		}
-		sum = updateChecksum(sum, part)
-		if _, err := file.WriteAt(part, off+size-int64(len(part))); err != nil {
-			return size, 0, err
+		n, err := r.Read(head[len(head):min(cap(head), spoolMin)])
+		head = head[:len(head)+n]
+		if err == io.EOF {
+			break
 		}
-		if end {
-			return size, sum, nil
+		if err != nil {
+			return nil, fmt.Errorf("drive: read the stream: %w", err)
 		}
-		n, err := io.ReadFull(checkedReader{r}, buf)
-		if end = err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF); err != nil && !end {
-			return size, 0, fmt.Errorf("drive: read the stream: %w", err)
-		}
-		part = buf[:n]
 	}
+	return head, nil
+}
+
+// pourer writes a stream to a file and computes its checksum, in pieces that are
+// still in the processor's cache for the second of the two.
+type pourer struct {
+	file  vfs.File
+	off   int64 // where the stream begins
+	size  int64 // bytes so far
+	limit int64 // bytes there may be
+	sum   uint32
+	err   error // of Write
+}
+
+// Write implements io.Writer.
+func (p *pourer) Write(b []byte) (int, error) {
+	done := 0
+	for p.err == nil && done < len(b) {
+		part := b[done:min(len(b), done+streamBuffer)]
+		if p.size+int64(len(part)) > p.limit {
+			p.err = ErrTooLarge
+			break
+		}
+		p.sum = updateChecksum(p.sum, part)
+		if _, p.err = p.file.WriteAt(part, p.off+p.size); p.err == nil {
+			p.size += int64(len(part))
+			done += len(part)
+		}
+	}
+	return done, p.err
+}
+
+// drain writes head and then what r returns.
+func (p *pourer) drain(head []byte, r io.Reader) error {
+	if _, err := p.Write(head); err != nil {
+		return err
+	}
+	var err error
+	if w, ok := r.(io.WriterTo); ok && inMemory(r) {
+		_, err = w.WriteTo(p)
+	} else {
+		// The reader must not see a ReadFrom or WriteTo that would choose another buffer.
+		_, err = io.CopyBuffer(struct{ io.Writer }{p}, checkedReader{r}, make([]byte, streamBuffer))
+	}
+	if err != nil && p.err == nil {
+		return fmt.Errorf("drive: read the stream: %w", err)
+	}
+	return err
 }
 
 // writeDirect writes a stream that does not stall straight into the drive.
@@ -116,7 +168,9 @@ func (s *Store) writeDirect(hash uint64, head []byte, r io.Reader) (int64, error
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.streamLocked(hash, func(g *generation, start, limit int64) (int64, uint32, error) {
-		return pour(g.file, start, head, r, limit)
+		p := pourer{file: g.file, off: start, limit: limit}
+		err := p.drain(head, r)
+		return p.size, p.sum, err
 	})
 }
 
@@ -127,10 +181,11 @@ func (s *Store) writeSpooled(hash uint64, head []byte, r io.Reader) (int64, erro
 		return 0, fmt.Errorf("drive: make a temporary file: %w", err)
 	}
 	defer remove()
-	size, sum, err := pour(spool, 0, head, r, maxOffset)
-	if err != nil {
+	p := pourer{file: spool, limit: maxOffset}
+	if err := p.drain(head, r); err != nil {
 		return 0, err
 	}
+	size, sum := p.size, p.sum
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.streamLocked(hash, func(g *generation, start, limit int64) (int64, uint32, error) {
