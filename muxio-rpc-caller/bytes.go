@@ -3,82 +3,39 @@ package caller
 import (
 	"errors"
 	"io"
-	"sync"
 
 	rpc "github.com/simd-drive/go/muxio-rpc-service"
 )
-
-// ChunkBytes is the size of the messages that a [Writer] cuts its bytes into.
-const ChunkBytes = 64 << 10
 
 // ErrFinished reports a write to a call that the peer has finished before all
 // bytes were sent. [Writer.Finish] tells the outcome.
 var ErrFinished = errors.New("caller: the peer has finished the call")
 
-var chunks = sync.Pool{New: func() any { return new([ChunkBytes]byte) }}
-
-// Writer sends the bytes written to it as the items of a call. It does not
-// collect small writes: each goes out at once, in messages of at most
-// [ChunkBytes]; put a [bufio.Writer] in front where that matters.
+// Writer sends the bytes written to it as the items of a call, as
+// [rpc.MessageWriter] does: small writes are not collected; put a [bufio.Writer]
+// in front where that matters. Writing returns [ErrFinished] when the peer has
+// finished the call. An error of the source of ReadFrom leaves the call running:
+// Close it, so that the peer does not take the part for the whole.
 //
 // A Writer is for one goroutine at a time, except Close.
 type Writer[Resp any] struct {
+	*rpc.MessageWriter
+
 	stream *ClientStream[[]byte, Resp]
 }
 
-var (
-	_ io.Writer     = (*Writer[any])(nil)
-	_ io.ReaderFrom = (*Writer[any])(nil)
-	_ io.Closer     = (*Writer[any])(nil)
-)
+var _ io.WriteCloser = (*Writer[any])(nil)
 
 // NewWriter returns a Writer over s, which it takes over. It must end in Finish
 // or Close.
 func NewWriter[Resp any](s *ClientStream[[]byte, Resp]) *Writer[Resp] {
-	return &Writer[Resp]{stream: s}
-}
-
-// Write sends p, which it borrows until it returns. It blocks while the peer
-// grants no room. It returns [ErrFinished] when the peer has finished the call.
-func (w *Writer[Resp]) Write(p []byte) (int, error) {
-	written := 0
-	for len(p) > 0 {
-		n := min(len(p), ChunkBytes)
-		if err := w.stream.Send(p[:n]); err != nil {
-			if errors.Is(err, io.EOF) {
-				err = ErrFinished
-			}
-			return written, err
-		}
-		written += n
-		p = p[n:]
-	}
-	return written, nil
-}
-
-// ReadFrom sends what r gives until it ends, through one reused buffer of
-// [ChunkBytes]. An error of r leaves the call running: Close it, so that the
-// peer does not take the part for the whole.
-func (w *Writer[Resp]) ReadFrom(r io.Reader) (int64, error) {
-	buf, _ := chunks.Get().(*[ChunkBytes]byte)
-	defer chunks.Put(buf)
-	total := int64(0)
-	for {
-		n, err := r.Read(buf[:])
-		if n > 0 {
-			sent, werr := w.Write(buf[:n])
-			total += int64(sent)
-			if werr != nil {
-				return total, werr
-			}
-		}
+	return &Writer[Resp]{stream: s, MessageWriter: rpc.NewMessageWriter(func(p []byte) error {
+		err := s.Send(p)
 		if errors.Is(err, io.EOF) {
-			return total, nil
+			err = ErrFinished
 		}
-		if err != nil {
-			return total, err
-		}
-	}
+		return err
+	})}
 }
 
 // Finish tells the peer that all bytes have been sent, waits for its response

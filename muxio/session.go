@@ -97,9 +97,6 @@ func (s *Session) OpenStream() *SendStream {
 	return &SendStream{session: s, id: id, credit: InitialCredit}
 }
 
-// Flush waits until everything sent so far has been handed to the transport.
-func (s *Session) Flush(ctx context.Context) error { return s.queue.waitFlushed(ctx) }
-
 // Done is closed when the session has ended.
 func (s *Session) Done() <-chan struct{} { return s.done }
 

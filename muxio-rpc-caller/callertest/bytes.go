@@ -171,7 +171,7 @@ func checkWrites(t *testing.T, connect Connect) {
 	w := caller.NewWriter(up)
 	defer w.Close()
 	want := 0
-	for _, n := range []int{0, 1, 100, caller.ChunkBytes - 1, caller.ChunkBytes, caller.ChunkBytes + 1, 5 * caller.ChunkBytes} {
+	for _, n := range []int{0, 1, 100, rpc.StreamChunkBytes - 1, rpc.StreamChunkBytes, rpc.StreamChunkBytes + 1, 5 * rpc.StreamChunkBytes} {
 		if got, err := w.Write(pattern(n, 1)); err != nil || got != n {
 			t.Errorf("write of %d bytes: %d, %v", n, got, err)
 		}

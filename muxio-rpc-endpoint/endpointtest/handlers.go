@@ -317,8 +317,8 @@ func checkWriter(t *testing.T, connect Connect) {
 			t.Errorf("%s: %d items came, end %v", how, len(got), err)
 		}
 		for _, item := range got {
-			if len(item) > endpoint.ChunkBytes {
-				t.Errorf("%s: item of %d bytes, want at most ChunkBytes", how, len(item))
+			if len(item) > rpc.StreamChunkBytes {
+				t.Errorf("%s: item of %d bytes, want at most StreamChunkBytes", how, len(item))
 			}
 		}
 	}
