@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -101,7 +102,7 @@ func appendRow(dir string, size, batch int) func(context.Context, time.Duration)
 
 // writeRow writes to a plain file, as the limit for appends.
 func writeRow(dir string, size int) func(context.Context, time.Duration) (sample, error) {
-	value := make([]byte, size)
+	value := bytes.Repeat([]byte{0xAB}, size)
 	return func(_ context.Context, d time.Duration) (s sample, err error) {
 		f, err := os.Create(filepath.Join(dir, "plain"))
 		if err != nil {
