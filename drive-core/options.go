@@ -33,6 +33,8 @@ type Options struct {
 	ReadOnly bool
 	// MustExist refuses to create the file.
 	MustExist bool
+	// Sync says when writes reach stable storage. The zero value syncs in the background, a second after a write.
+	Sync SyncMode
 	// VerifyBytes is how many bytes of the newest payloads have their checksum verified at open, besides the
 	// structure of the whole file: 0 means DefaultVerifyBytes, a negative number all.
 	VerifyBytes int64
