@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -191,7 +190,7 @@ func (s *Store) stillNamed(g *generation) error {
 	if err != nil {
 		return err
 	}
-	if !os.SameFile(ours, named) {
+	if !s.fsys.SameFile(ours, named) {
 		return fmt.Errorf("drive: compact: %s names another file by now", s.path)
 	}
 	return nil

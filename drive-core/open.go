@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"runtime"
 
@@ -83,17 +82,13 @@ func (s *Store) lock(file vfs.File) (bool, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	return err == nil && os.SameFile(ours, named), err
+	return err == nil && s.fsys.SameFile(ours, named), err
 }
 
 // resolvePath finds out what the path means, for the time after the program has
 // changed its directory, and lest compaction replaces a link by a file.
-func (s *Store) resolvePath() error {
-	p, err := filepath.Abs(s.path)
-	if err != nil {
-		return err
-	}
-	s.realPath, err = filepath.EvalSymlinks(p)
+func (s *Store) resolvePath() (err error) {
+	s.realPath, err = s.fsys.Resolve(s.path)
 	return err
 }
 

@@ -1,7 +1,5 @@
 package drive
 
-import "os"
-
 // Rename stores the value of oldKey under newKey, replacing what was there, and
 // removes oldKey, both in one append, and returns the new tail. The value is
 // verified first. Errors: ErrSameKey, ErrNotFound, *CorruptError, and those of
@@ -101,7 +99,7 @@ func (s *Store) checkOther(dst *Store) error {
 	if err != nil {
 		return err
 	}
-	if os.SameFile(ia, ib) {
+	if s.fsys.SameFile(ia, ib) {
 		return ErrSameStore
 	}
 	return nil

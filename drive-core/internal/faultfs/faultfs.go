@@ -132,6 +132,12 @@ func (f *FS) Stat(path string) (fs.FileInfo, error) {
 	return f.inner.Stat(path)
 }
 
+// SameFile implements vfs.FS.
+func (f *FS) SameFile(a, b fs.FileInfo) bool { return f.inner.SameFile(a, b) }
+
+// Resolve implements vfs.FS.
+func (f *FS) Resolve(path string) (string, error) { return f.inner.Resolve(path) }
+
 // ReadDir implements vfs.FS.
 func (f *FS) ReadDir(path string) ([]fs.DirEntry, error) { return f.inner.ReadDir(path) }
 

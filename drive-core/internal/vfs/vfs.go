@@ -49,6 +49,10 @@ type FS interface {
 	Open(path string, mode Mode, perm fs.FileMode) (File, error)
 	// Stat tells about the file that path names, following symbolic links.
 	Stat(path string) (fs.FileInfo, error)
+	// SameFile tells whether two results of Stat, of this file system or of its files, are of one file.
+	SameFile(a, b fs.FileInfo) bool
+	// Resolve returns what path names now, absolute and without symbolic links. The file must exist.
+	Resolve(path string) (string, error)
 	// ReadDir lists a directory.
 	ReadDir(path string) ([]fs.DirEntry, error)
 	// Rename gives a file another name, replacing what had it, atomically.
