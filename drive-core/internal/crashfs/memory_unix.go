@@ -1,0 +1,6 @@
+//go:build unix && !linux
+
+package crashfs
+
+// mapNoReserve: other systems do not count pages that were never touched.
+const mapNoReserve = 0
