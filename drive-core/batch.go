@@ -11,9 +11,11 @@ const (
 	keepBuffer = 4 << 20
 	// keepChanges is the longest list of changes kept between writes.
 	keepChanges = 64 << 10
-	// tornWrite is the page within which one write is taken to be whole or absent when the process is killed in
-	// it: the system looks for signals between pages.
-	tornWrite = 4 << 10
+	// killUnit is the page within which one write is whole or absent when the process is killed in it: the
+	// system looks for signals between pages.
+	killUnit = 4 << 10
+	// powerUnit is the sector within which one write is whole or absent when the power is lost.
+	powerUnit = 512
 )
 
 // change is what one entry does to the index. A location of 0 is a tombstone.
@@ -28,15 +30,23 @@ type inPlace struct {
 	payload []byte
 }
 
+// heldEntry is the first entry of a batch, when it is to be written last.
+type heldEntry struct {
+	hash      uint64
+	payload   []byte
+	sum       uint32
+	tombstone bool
+}
+
 // batch is a number of entries on their way into the file: they are encoded one
 // after another, written together, and then published. It belongs to the writer;
 // its memory is used again.
 //
-// A batch of some size is made whole or absent, even if the process is killed in
-// the middle of a write: everything behind the first entry is written first, and
-// the first entry last. Until then what is written is linked to nothing: its chain
-// of previous offsets leads into the gap, and opening finds the entry in the gap
-// invalid and cuts the file back to where it ended before.
+// A batch that holds its first entry is whole or absent whatever happens: all that
+// is behind the first entry is written first, and the first entry last. Until then
+// what is written is linked to nothing: its chain of previous offsets leads into the
+// gap, and opening finds no entry in the gap and cuts the file back to where it
+// ended before.
 type batch struct {
 	g     *generation
 	begin int64 // the tail before the batch
@@ -50,20 +60,44 @@ type batch struct {
 	counts  counts
 	dirty   bool // something was, perhaps, written behind the tail
 
-	holdFirst    bool // the first entry is to be written last
-	firstHash    uint64
-	firstPayload []byte
-	firstSum     uint32
-	firstHeld    bool
+	hold bool // the first entry is written last
+	held heldEntry
+
+	// What the operations before the present one do to the index, for those that ask: several operations may
+	// share a batch.
+	before  int // changes of operations before
+	noted   int // of these, in overlay
+	overlay map[uint64]location
 }
 
-// start begins a batch of the given total size at the tail of g.
-func (b *batch) start(g *generation, size int64, many bool) {
+// start begins a batch at the tail of g.
+func (b *batch) start(g *generation) {
 	tail := g.tail.Load()
 	b.g, b.begin, b.end, b.at = g, tail, tail, tail
 	b.buf, b.pieces, b.changes = b.buf[:0], b.pieces[:0], b.changes[:0]
 	b.counts, b.dirty = counts{}, false
-	b.holdFirst, b.firstHeld = many && tail/tornWrite != (tail+size-1)/tornWrite, false
+	b.hold, b.held = false, heldEntry{}
+	b.before, b.noted = 0, 0
+	clear(b.overlay)
+}
+
+// nextOperation tells the batch that entries of another operation follow.
+func (b *batch) nextOperation() { b.before = len(b.changes) }
+
+// current returns where the value of hash is, or will be, after the operations
+// before the present one; 0 for nowhere. pending tells that one of them changed it.
+func (b *batch) current(hash uint64) (loc location, pending bool) {
+	if b.before > b.noted && b.overlay == nil {
+		b.overlay = make(map[uint64]location)
+	}
+	for _, c := range b.changes[b.noted:b.before] {
+		b.overlay[c.hash] = c.loc
+	}
+	b.noted = b.before
+	if loc, ok := b.overlay[hash]; ok {
+		return loc, true
+	}
+	return b.g.index.get(hash), false
 }
 
 // value adds a value. payload must stay as it is until finish.
@@ -72,19 +106,30 @@ func (b *batch) value(hash uint64, payload []byte, sum uint32) error {
 	start := b.end + pad
 	b.changes = append(b.changes, change{hash, locationOf(start, int64(len(payload)))})
 	b.counts.add(pad, false)
-	if b.holdFirst && !b.firstHeld {
-		b.firstHeld = true
-		b.firstHash, b.firstPayload, b.firstSum = hash, payload, sum
-		b.end = start + int64(len(payload)) + metadataSize
+	begin := b.end
+	b.end = start + int64(len(payload)) + metadataSize
+	if b.hold && begin == b.begin {
+		b.held = heldEntry{hash: hash, payload: payload, sum: sum}
 		b.at = b.end
 		return nil
 	}
-	b.encode(b.end, hash, payload, sum)
-	b.end = start + int64(len(payload)) + metadataSize
-	if len(b.buf) >= flushBytes || len(b.pieces) >= flushPieces {
-		return b.flush()
+	b.encode(begin, hash, payload, sum)
+	return b.flushFull()
+}
+
+// tombstone adds a tombstone.
+func (b *batch) tombstone(hash uint64) error {
+	b.changes = append(b.changes, change{hash, 0})
+	b.counts.add(0, true)
+	begin := b.end
+	b.end += tombstoneSize
+	if b.hold && begin == b.begin {
+		b.held = heldEntry{hash: hash, tombstone: true}
+		b.at = b.end
+		return nil
 	}
-	return nil
+	b.buf = appendTombstone(b.buf, begin, hash)
+	return b.flushFull()
 }
 
 // encode puts a value that begins at tail into the buffer.
@@ -98,20 +143,15 @@ func (b *batch) encode(tail int64, hash uint64, payload []byte, sum uint32) {
 	b.buf = appendMetadata(b.buf, metadata{keyHash: hash, prevOffset: tail, checksum: sum})
 }
 
-// tombstone adds a tombstone. Batches of tombstones are not held back: any part
-// of them is a valid file. (The original writes them one by one.)
-func (b *batch) tombstone(hash uint64) error {
-	b.buf = appendTombstone(b.buf, b.end, hash)
-	b.changes = append(b.changes, change{hash, 0})
-	b.counts.add(0, true)
-	b.end += tombstoneSize
-	if len(b.buf) >= flushBytes {
+// flushFull writes what is buffered when it is worth it.
+func (b *batch) flushFull() error {
+	if len(b.buf) >= flushBytes || len(b.pieces) >= flushPieces {
 		return b.flush()
 	}
 	return nil
 }
 
-// flush writes what is buffered.
+// flush writes what is buffered. An error is a *FailedError.
 func (b *batch) flush() error {
 	if len(b.buf) == 0 {
 		return nil
@@ -141,32 +181,48 @@ func (b *batch) flush() error {
 	}
 	b.at += n
 	b.buf, b.pieces = b.buf[:0], b.pieces[:0]
-	return err
+	if err != nil {
+		return &FailedError{Op: "write", Err: err}
+	}
+	return nil
 }
 
-// finish writes what is left, the held entry last.
-func (b *batch) finish() error {
+// finish writes what is left, the held entry last. Before that it calls settle,
+// unless nil, which brings what is written so far onto stable storage.
+func (b *batch) finish(settle func() error) error {
 	if err := b.flush(); err != nil {
 		return err
 	}
-	if !b.firstHeld {
+	if !b.hold || b.end == b.begin {
 		return nil
 	}
-	b.firstHeld = false
+	if settle != nil && len(b.changes) > 1 {
+		if err := settle(); err != nil {
+			return err
+		}
+	}
+	held := b.held
+	b.held = heldEntry{}
 	b.at = b.begin
-	b.encode(b.begin, b.firstHash, b.firstPayload, b.firstSum)
-	b.firstPayload = nil
+	if held.tombstone {
+		b.buf = appendTombstone(b.buf, b.begin, held.hash)
+	} else {
+		b.encode(b.begin, held.hash, held.payload, held.sum)
+	}
 	return b.flush()
 }
 
 // release lets go of the caller's memory and of buffers that have grown large.
 func (b *batch) release() {
-	b.g, b.firstPayload = nil, nil
+	b.g, b.held = nil, heldEntry{}
 	clear(b.pieces[:cap(b.pieces)])
 	if cap(b.buf) > keepBuffer {
 		b.buf = nil
 	}
 	if cap(b.changes) > keepChanges {
 		b.changes = nil
+	}
+	if len(b.overlay) > keepChanges {
+		b.overlay = nil
 	}
 }

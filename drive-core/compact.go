@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/time/rate"
+
 	"github.com/simd-drive/go/drive-core/internal/vfs"
 )
 
@@ -22,44 +24,61 @@ const (
 	compactStep = 1024
 	// compactStepBytes is how many payload bytes it copies between them.
 	compactStepBytes = 8 << 20
+	// catchUpBytes is how much may be left to copy when writers are made to wait for the rest.
+	catchUpBytes = 1 << 20
+	// catchUpRounds is how often compaction runs after writers before it makes them wait.
+	catchUpRounds = 16
 )
 
 // CompactOptions are the choices of Compact.
 type CompactOptions struct {
-	// Order of the entries in the new file. NewestFirst is the original's: it turns the file around.
+	// Order of the entries in the new file. NewestFirst is the original's: it turns the file around. What is
+	// written while Compact runs follows in the order in which it was written. The original reads either.
 	Order Order
-	// Progress, unless nil, is told how many payload bytes of how many have been copied. It must not call
-	// methods of the Store that write.
+	// BytesPerSecond limits how fast values are copied; 0 is no limit. Writers are not slowed.
+	BytesPerSecond int64
+	// Progress, unless nil, is told how many payload bytes of how many have been copied. The total grows when
+	// others write meanwhile. It must not call methods of the Store that write.
 	Progress func(done, total int64)
 }
 
 // CompactResult tells what Compact did.
 type CompactResult struct {
 	Entries    int64 // live entries, all of which were kept
-	SizeBefore int64 // bytes
+	SizeBefore int64 // bytes, at the end, when the new file took over
 	SizeAfter  int64 // bytes
 }
 
-// Compact rewrites the file with the live entries only. The new file, written
-// beside the old one with its permissions, is synced and then takes the name of
-// the old one, so that whatever happens the name stands for one of the two, whole;
-// the store goes on with the new one. Readers do not notice; writers wait until
-// Compact is done. Entries read before stay valid, and keep the old file's space
-// occupied while they are reachable.
+// Saved returns by how many bytes the file has become smaller.
+func (r CompactResult) Saved() int64 { return r.SizeBefore - r.SizeAfter }
+
+// Compact rewrites the file without superseded entries and tombstones. Readers and
+// writers go on meanwhile; writers wait only for the end, when the last MiB or so
+// that they wrote is copied. The new file, written beside the old one with its
+// permissions, is synced and then takes the name of the old one, so that whatever
+// happens the name stands for one of the two, whole; the store goes on with the new
+// one. Entries read before stay valid, and keep the old file's space occupied while
+// they are reachable.
+//
+// What is overwritten or deleted while Compact runs may be in the new file, for the
+// next compaction to remove. Without that the file shrinks by exactly what
+// CompactionSavings says.
 //
 // The checksum of every value is verified: a damaged value stops Compact with a
-// *CorruptError, so that no damage is made to look valid. On any error, ctx done
-// included, the old file stays as it was, except when only the directory could not
-// be synced after the swap: then the store is on the new file, and the error says
-// that a power loss may bring the old one back.
+// *CorruptError, so that no damage is made to look valid. ErrCompacting means that
+// another one is running. On any error, ctx done included, the old file stays as it
+// was, except when only the directory could not be synced after the swap: then the
+// store is on the new file and has failed (*FailedError), because a power loss may
+// bring the old one back.
 //
 // A temporary file that a killed process left is never read, and is removed by the
 // next Compact.
 func (s *Store) Compact(ctx context.Context, opts CompactOptions) (CompactResult, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	old, err := s.writableLocked()
-	if err != nil {
+	if !s.compacting.TryLock() {
+		return CompactResult{}, ErrCompacting
+	}
+	defer s.compacting.Unlock()
+	if err := s.checkWritable(); err != nil {
 		return CompactResult{}, err
 	}
 	s.removeStale()
@@ -68,86 +87,156 @@ func (s *Store) Compact(ctx context.Context, opts CompactOptions) (CompactResult
 	if err != nil {
 		return CompactResult{}, fmt.Errorf("drive: compact: %w", err)
 	}
-	c := &compaction{s: s, old: old, opts: opts, next: newGeneration(file, s.fsys, s.path, s.opts.ReserveBytes)}
-	err = c.run(ctx)
-	if err == nil {
-		err = c.install(name)
+	c := &compaction{
+		s: s, ctx: ctx, opts: opts, pace: newPace(opts.BytesPerSecond), name: name,
+		next: newGeneration(file, s.fsys, s.path, s.opts.ReserveBytes),
 	}
-	if err != nil {
+	if err := c.run(); err != nil {
 		return CompactResult{}, errors.Join(err, c.next.close(), s.fsys.Remove(name))
 	}
-	err = c.swap()
-	result := CompactResult{Entries: c.next.index.count(), SizeBefore: old.tail.Load(), SizeAfter: c.next.tail.Load()}
-	s.log.Info("drive: compacted", "path", s.path, "entries", result.Entries,
-		"before", result.SizeBefore, "after", result.SizeAfter)
+	result, err := c.takeOver()
+	if err == nil {
+		s.log.Info("drive: compacted", "path", s.path, "entries", result.Entries,
+			"before", result.SizeBefore, "after", result.SizeAfter)
+	}
 	return result, err
 }
 
 // compaction is one run of Compact.
 type compaction struct {
 	s      *Store
+	ctx    context.Context //nolint:containedctx // lives for one call
+	opts   CompactOptions
+	pace   *rate.Limiter // of copying; nil for none
+	name   string        // of the new file
 	old    *generation
 	next   *generation
-	opts   CompactOptions
+	copied int64 // the tail of the old file up to which it has been copied
 	counts counts
 	total  int64 // payload bytes to copy
 	done   int64
 	out    batch
 }
 
-// run copies the live entries into the new file.
-func (c *compaction) run(ctx context.Context) error {
-	w, err := c.s.walk(false)
-	if err != nil {
-		return err
+// run copies the live entries into the new file, then what was written meanwhile,
+// until little is left, and syncs.
+func (c *compaction) run() error {
+	c.old = c.s.gen.Load()
+	if c.old == nil {
+		return ErrClosed
 	}
-	live, err := w.collect()
+	c.total = c.s.liveBytes()
+	c.copied = c.old.tail.Load()
+	live, err := c.live(c.copied)
 	if err != nil {
 		return err
 	}
 	if c.opts.Order == FileOrder {
 		slices.Reverse(live)
 	}
-	c.total = c.s.liveBytes()
-	for len(live) > 0 {
-		if err := ctx.Err(); err != nil {
+	if err := c.copy(live); err != nil {
+		return err
+	}
+	for range catchUpRounds {
+		tail := c.old.tail.Load()
+		if tail-c.copied <= catchUpBytes {
+			break
+		}
+		if err := c.catchUp(tail); err != nil {
 			return err
 		}
-		n, err := c.step(w, live)
+	}
+	if err := c.next.file.CopyAttributes(c.old.file); err != nil {
+		return err
+	}
+	return c.next.file.Sync()
+}
+
+// live returns where the entries up to tail are that are live now, newest first.
+// One that is overwritten or deleted later is copied for nothing.
+func (c *compaction) live(tail int64) ([]location, error) {
+	var all []location
+	err := c.old.backward(tail, 0, func(group []located) error {
+		for _, e := range group {
+			if loc := locationIn(e); !e.tombstone && c.old.index.get(e.keyHash) == loc {
+				all = append(all, loc)
+			}
+		}
+		return nil
+	})
+	return all, err
+}
+
+// catchUp copies what was written up to tail since the last time: values that are
+// live now, and deletions of what has been copied before.
+func (c *compaction) catchUp(tail int64) error {
+	var all []location
+	err := c.old.backward(tail, c.copied, func(group []located) error {
+		for _, e := range group {
+			if loc := locationIn(e); e.tombstone || c.old.index.get(e.keyHash) == loc {
+				all = append(all, loc)
+				c.total += e.size()
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	slices.Reverse(all)
+	if err := c.copy(all); err != nil {
+		return err
+	}
+	c.copied = tail
+	return nil
+}
+
+// copy copies entries in the given order.
+func (c *compaction) copy(entries []location) error {
+	m, err := c.old.cover(c.old.tail.Load())
+	if err != nil || m == nil {
+		return err
+	}
+	for len(entries) > 0 {
+		if err := c.ctx.Err(); err != nil {
+			return err
+		}
+		before := c.done
+		n, err := c.step(m, entries)
 		if err != nil {
 			return err
 		}
-		live = live[n:]
+		entries = entries[n:]
 		if c.opts.Progress != nil {
-			c.opts.Progress(c.done, c.total)
+			c.opts.Progress(c.done, max(c.done, c.total))
+		}
+		if err := keepPace(c.ctx, c.pace, c.done-before); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// step copies some entries from the start of live and returns how many.
-func (c *compaction) step(w *walker, live []location) (n int, err error) {
-	c.out.start(c.next, 0, false)
-	err = w.m.guard(func() error {
-		for before := c.done; n < len(live) && n < compactStep && c.done-before < compactStepBytes; n++ {
-			e := Entry{m: w.m, loc: live[n]}
-			value, sum := e.Bytes(), e.Checksum()
-			if Checksum(value) != sum {
-				return e.damaged()
-			}
-			if err := c.out.value(e.KeyHash(), value, sum); err != nil {
+// step copies some entries from the start of entries and returns how many.
+func (c *compaction) step(m *mapping, entries []location) (n int, err error) {
+	c.out.start(c.next)
+	err = m.guard(func() error {
+		for before := c.done; n < len(entries) && n < compactStep && c.done-before < compactStepBytes; n++ {
+			if err := c.add(Entry{m: m, loc: entries[n]}); err != nil {
 				return err
 			}
-			c.done += int64(len(value))
-			c.counts.addLive(int64(len(value)))
 		}
-		return c.out.finish()
+		return c.out.finish(nil)
 	})
 	if err != nil {
+		var failure *FailedError // of the new file, which is not the store's
+		if errors.As(err, &failure) {
+			err = fmt.Errorf("drive: compact: %w", failure.Err)
+		}
 		return 0, err
 	}
 	for _, ch := range c.out.changes {
-		c.next.index.set(ch.hash, ch.loc)
+		c.next.apply(ch, &c.counts)
 	}
 	c.next.index.settle()
 	c.counts.merge(&c.out.counts)
@@ -155,16 +244,57 @@ func (c *compaction) step(w *walker, live []location) (n int, err error) {
 	return n, nil
 }
 
-// install makes the new file durable, locks it, and gives it the name of the old
-// one. Whatever can fail comes before the renaming.
-func (c *compaction) install(name string) error {
+// add copies one entry: a value, verified, or a deletion, unless the new file never
+// had the key.
+func (c *compaction) add(e Entry) error {
+	hash := e.KeyHash()
+	if e.IsTombstone() {
+		c.out.nextOperation() // an older value may be in the same step
+		if loc, _ := c.out.current(hash); loc == 0 {
+			return nil
+		}
+		return c.out.tombstone(hash)
+	}
+	value, sum := e.Bytes(), e.Checksum()
+	if !matches(value, sum) {
+		return e.damaged()
+	}
+	c.done += int64(len(value))
+	return c.out.value(hash, value, sum)
+}
+
+// takeOver lets writers wait, copies what they have written last, and puts the new
+// file into the place of the old one.
+func (c *compaction) takeOver() (CompactResult, error) {
+	s := c.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := c.install()
+	if err != nil {
+		return CompactResult{}, errors.Join(err, c.next.close(), s.fsys.Remove(c.name))
+	}
+	result := CompactResult{Entries: c.next.index.count(), SizeBefore: c.old.tail.Load(), SizeAfter: c.next.tail.Load()}
+	return result, c.swapLocked()
+}
+
+// install copies the rest, makes the new file durable, locks it, and gives it the
+// name of the old one. Whatever can fail comes before the renaming. s.mu must be
+// held.
+func (c *compaction) install() error {
+	if _, err := c.s.writableLocked(); err != nil {
+		return err
+	}
+	c.pace = nil // writers wait
+	tail := c.old.tail.Load()
+	if tail > c.copied {
+		if err := c.catchUp(tail); err != nil {
+			return err
+		}
+		if err := c.next.file.Sync(); err != nil {
+			return err
+		}
+	}
 	next := c.next
-	if err := next.file.CopyAttributes(c.old.file); err != nil {
-		return err
-	}
-	if err := next.file.Sync(); err != nil {
-		return err
-	}
 	if err := next.file.Lock(); err != nil {
 		return err
 	}
@@ -176,7 +306,7 @@ func (c *compaction) install(name string) error {
 	if err := c.s.stillNamed(c.old); err != nil {
 		return err
 	}
-	return c.s.fsys.Rename(name, c.s.realPath)
+	return c.s.fsys.Rename(c.name, c.s.realPath)
 }
 
 // stillNamed makes sure that the store's path names its file, so that renaming does
@@ -196,8 +326,8 @@ func (s *Store) stillNamed(g *generation) error {
 	return nil
 }
 
-// swap lets the store go on with the new file. s.mu is held.
-func (c *compaction) swap() error {
+// swapLocked lets the store go on with the new file. s.mu must be held.
+func (c *compaction) swapLocked() error {
 	s := c.s
 	s.countsMu.Lock()
 	s.counts = c.counts
@@ -206,11 +336,14 @@ func (c *compaction) swap() error {
 
 	s.syncMu.Lock()
 	defer s.syncMu.Unlock()
-	s.dirSynced = false
 	if err := s.fsys.SyncDir(filepath.Dir(s.realPath)); err != nil {
-		return errors.Join(fmt.Errorf("drive: compacted, but the directory could not be synced: %w", err), c.old.close())
+		f := &FailedError{Op: "sync directory", Err: err}
+		s.fail(f)
+		return errors.Join(f, c.old.close())
 	}
 	s.dirSynced = true
+	s.marker.mark = mark{} // of the file before
+	s.noteSynced(c.next, c.next.tail.Load())
 	return c.old.close()
 }
 

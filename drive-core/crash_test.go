@@ -69,7 +69,7 @@ func TestBatchIsWholeOrAbsent(t *testing.T) {
 							t.Fatalf("write %d, %d bytes: old value %d: %v", n, written, i, err)
 						}
 					}
-					if got := s.Len(); got != 3 && got != 3+len(items) && size > tornWrite {
+					if got := s.Len(); got != 3 && got != 3+len(items) && size > killUnit {
 						t.Errorf("write %d, %d bytes: %d keys", n, written, got)
 					}
 				}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -67,49 +68,120 @@ func wantLive(c golden.Damaged, data []byte) map[uint64]string {
 	return want
 }
 
-// TestDamagedFilesOpenToTheirPrefix opens a copy of each damaged file: the longest
-// intact prefix is served, and every byte that was cut off lies beside the file. A
-// file without a valid first entry is refused and left as it is.
-func TestDamagedFilesOpenToTheirPrefix(t *testing.T) {
+// damageOf sorts the damaged files by what opening has to make of them.
+func damageOf(c golden.Damaged) string {
+	_, damage, _ := strings.Cut(c.Case, "_")
+	switch damage {
+	case "first_payloadflip", "first_crcflip", "mid_payloadflip", "mid_crcflip":
+		return "value" // the chain is whole: only that value is damaged
+	case "hole64":
+		if strings.HasPrefix(c.Case, "mixed_") { // it lies within a payload
+			return "value"
+		}
+		return "middle"
+	case "duptail":
+		// Where padding puts the payload of the copy into its place, it verifies but for its link.
+		if last := c.Entries[len(c.Entries)-1]; last.Kind == "tombstone" || padding(last.PrevTail) == padding(last.Tail) {
+			return "middle"
+		}
+	}
+	if _, link, ok := strings.Cut(damage, "_prev"); ok && link != "" {
+		return "middle" // an intact entry with a damaged link, also where it is the last one
+	}
+	if c.PrefixLen == 0 {
+		return "none"
+	}
+	return "tail"
+}
+
+// TestDamagedFiles opens a copy of each damaged file. A torn tail is cut and kept
+// beside the file; damage in the middle is refused and changes nothing; a damaged
+// value leaves the others readable; a file without a valid entry is refused.
+func TestDamagedFiles(t *testing.T) {
 	cases, err := golden.LoadDamaged(damagedDir)
 	if err != nil || len(cases) == 0 {
 		t.Fatal(len(cases), err)
 	}
+	kinds := map[string]int{}
 	for _, c := range cases {
+		kind := damageOf(c)
+		kinds[kind]++
 		t.Run(c.Case, func(t *testing.T) {
 			data := fileBytes(t, filepath.Join(damagedDir, c.File))
-			path := filepath.Join(t.TempDir(), c.File)
-			if err := os.WriteFile(path, data, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			before := directory(t, filepath.Dir(path))
-			keep, want := c.PrefixLen, wantLive(c, data)
-			if n, ok := beyondTheFile[c.Case]; ok {
-				keep, want = n, nil
-			}
-			readOnly, roErr := Open(path, Options{ReadOnly: true})
-			if d := cmp.Diff(before, directory(t, filepath.Dir(path))); d != "" {
-				t.Fatal("opening read-only changed files:", d)
-			}
-			if keep == 0 {
-				_, err := Open(path, Options{})
-				if !errors.Is(err, ErrNotDrive) || !errors.Is(roErr, ErrNotDrive) {
-					t.Errorf("opened: %v, read-only %v", err, roErr)
+			switch kind {
+			case "none":
+				opensTo(t, c.Case, data, 0)
+			case "middle":
+				opensNot(t, "file", data, c.PrefixLen)
+			case "value":
+				opensBut(t, data, c.Entries[c.Lost[0]])
+			default:
+				keep, want := c.PrefixLen, wantLive(c, data)
+				if n, ok := beyondTheFile[c.Case]; ok {
+					keep, want = n, nil
 				}
-				if d := cmp.Diff(before, directory(t, filepath.Dir(path))); d != "" {
-					t.Error("a refused file was changed:", d)
+				path := writeTemp(t, data)
+				readOnly := mustOpen(t, path, Options{ReadOnly: true})
+				if want != nil && !maps.Equal(liveOf(t, readOnly), want) {
+					t.Error("read-only: other values than the ideal prefix has")
 				}
-				return
+				checkRepaired(t, path, data, keep, want)
 			}
-			if roErr != nil {
-				t.Fatal(roErr)
-			}
-			defer readOnly.Close()
-			if want != nil && !maps.Equal(liveOf(t, readOnly), want) {
-				t.Error("read-only: other values than the ideal prefix has")
-			}
-			checkRepaired(t, path, data, keep, want)
 		})
+	}
+	for _, kind := range []string{"none", "middle", "value", "tail"} {
+		if kinds[kind] < 8 {
+			t.Errorf("only %d files of kind %s", kinds[kind], kind)
+		}
+	}
+}
+
+// opensNot demands that data, damaged in the middle behind prefix bytes, is refused
+// and left alone, and that what comes before can be opened by option.
+func opensNot(t *testing.T, name string, data []byte, prefix int64) {
+	t.Helper()
+	path := writeTemp(t, data)
+	before := directory(t, filepath.Dir(path))
+	for _, opts := range []Options{{}, {ReadOnly: true}} {
+		_, err := Open(path, opts)
+		var damage *CorruptError
+		if !errors.As(err, &damage) || damage.Offset != prefix || damage.Path != path {
+			t.Errorf("%s: %v, want damage at %d", name, err, prefix)
+		}
+	}
+	s := mustOpen(t, path, Options{ReadOnly: true, AcceptDamage: true})
+	if !maps.Equal(liveOf(t, s), liveIn(t, data[:prefix])) || s.FileSize() != prefix {
+		t.Errorf("%s: accepted damage shows %d bytes, want %d", name, s.FileSize(), prefix)
+	}
+	if d := cmp.Diff(before, directory(t, filepath.Dir(path))); d != "" {
+		t.Errorf("%s: a refused file was changed: %s", name, d)
+	}
+}
+
+// opensBut demands that data, in which one value is damaged, opens and that all but
+// that value can be read.
+func opensBut(t *testing.T, data []byte, damaged golden.BaseEntry) {
+	t.Helper()
+	path := writeTemp(t, data)
+	s := mustOpen(t, path, Options{})
+	seen, refused := 0, 0
+	for e, err := range s.History(FileOrder) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen++
+		if err := e.Verify(); err != nil {
+			refused++
+			if e.Tail() != damaged.Tail || !errors.Is(err, ErrCorrupt) {
+				t.Errorf("entry at %d: %v", e.Offset(), err)
+			}
+		}
+	}
+	if refused != 1 || s.FileSize() != int64(len(data)) {
+		t.Errorf("%d of %d entries damaged, %d of %d bytes kept", refused, seen, s.FileSize(), len(data))
+	}
+	if !bytes.Equal(fileBytes(t, path), data) {
+		t.Error("the file was changed")
 	}
 }
 
@@ -200,7 +272,7 @@ func FuzzOpen(f *testing.F) {
 		}
 		s, err := Open(path, Options{ReadOnly: true})
 		if err != nil {
-			if !errors.Is(err, ErrNotDrive) {
+			if !errors.Is(err, ErrNotDrive) && !errors.Is(err, ErrCorrupt) {
 				t.Fatal(err)
 			}
 			return

@@ -130,7 +130,7 @@ func (e Entry) Verify() error {
 
 // verify is Verify for callers inside a guard.
 func (e Entry) verify() error {
-	if Checksum(e.Bytes()) != e.Checksum() {
+	if !matches(e.Bytes(), e.Checksum()) {
 		return e.damaged()
 	}
 	return nil
@@ -148,15 +148,21 @@ func (e Entry) AppendTo(dst []byte) ([]byte, error) {
 		return dst, nil
 	}
 	out := dst
-	err := e.m.guard(func() error {
-		out = append(out, e.Bytes()...)
-		if Checksum(out[len(dst):]) != e.Checksum() {
-			return e.damaged()
-		}
-		return nil
+	err := e.m.guard(func() (err error) {
+		out, err = e.appendVerified(dst)
+		return err
 	})
 	if err != nil {
 		return dst, err
+	}
+	return out, nil
+}
+
+// appendVerified is AppendTo for callers inside a guard.
+func (e Entry) appendVerified(dst []byte) ([]byte, error) {
+	out := append(dst, e.Bytes()...)
+	if !matches(out[len(dst):], e.Checksum()) {
+		return dst, e.damaged()
 	}
 	return out, nil
 }

@@ -32,18 +32,41 @@ var (
 	ErrTooLarge = errors.New("drive: value is too large")
 	// ErrReadOnly refuses to change a store that was opened with Options.ReadOnly.
 	ErrReadOnly = errors.New("drive: store is read-only")
+	// ErrCompacting refuses a second compaction of a store while one runs.
+	ErrCompacting = errors.New("drive: a compaction is running")
+	// ErrPositionUnknown means that a drive does not hold, or no longer holds, what a backup was made up to: it
+	// has been compacted since, or is another one. A full backup is due.
+	ErrPositionUnknown = errors.New("drive: the drive has no such position")
 )
 
 // Errors of the state that a store is in.
 var (
 	// ErrClosed means that the store has been closed.
 	ErrClosed = errors.New("drive: store is closed")
-	// ErrFailed refuses every change after a write failed and what it left in the file could not be cut off
-	// again, or after a sync failed. What was stored before can still be read. Reopen the store to repair it.
+	// ErrFailed is what every *FailedError is, for errors.Is: the store takes no more writes.
 	ErrFailed = errors.New("drive: store takes no more writes after a failure")
 	// ErrCorrupt is what every *CorruptError is, for errors.Is.
 	ErrCorrupt = errors.New("drive: data is corrupt")
 )
+
+// FailedError tells why a store has turned read-only: a write or a sync of its file
+// failed. The call that met the failure returns it, and every later one that
+// writes. Nothing is acknowledged any more, for what the system could not write it
+// may have dropped, and a later success would prove nothing; what was stored before
+// can still be read. Opening the drive again finds the last good state.
+type FailedError struct {
+	Op  string // what failed: "write", "sync", "sync directory", "roll back"
+	Err error  // why
+}
+
+// Error implements error.
+func (e *FailedError) Error() string { return "drive: " + e.Op + " failed: " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *FailedError) Unwrap() error { return e.Err }
+
+// Is makes every FailedError match ErrFailed.
+func (e *FailedError) Is(target error) bool { return target == ErrFailed }
 
 // CorruptError tells where stored bytes contradict their checksum or the format.
 type CorruptError struct {

@@ -7,6 +7,7 @@ require (
 	github.com/zeebo/xxh3 v1.1.0
 	go.uber.org/goleak v1.3.0
 	golang.org/x/sys v0.49.0
+	golang.org/x/time v0.16.0
 )
 
 require github.com/klauspost/cpuid/v2 v2.2.10 // indirect

@@ -109,29 +109,39 @@ func (r *replay) remove(op golden.Op, list [][]byte) (int64, error) {
 	if wrote == live {
 		return s.DeleteBatch(list)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	g := s.gen.Load()
-	b := &s.batch
-	b.start(g, 0, false)
-	for _, k := range list {
-		if g.index.get(KeyHash(k)) == 0 {
-			if !everIn(g, KeyHash(k)) {
+	del := &originalDelete{deleteOperation: deleteOperation{n: len(list), hash: func(i int) uint64 { return KeyHash(list[i]) }}}
+	tail, err := s.commit(del)
+	r.extra += del.extra
+	return tail, err
+}
+
+// originalDelete deletes as the original does after a reopen: also what has been
+// deleted before.
+type originalDelete struct {
+	deleteOperation
+	extra int // tombstones of keys that were deleted already
+}
+
+func (o *originalDelete) add(b *batch) error {
+	for i := range o.n {
+		h := o.hash(i)
+		if loc, _ := b.current(h); loc == 0 {
+			if !everIn(b.g, h) {
 				continue
 			}
-			r.extra++
+			o.extra++
 		}
-		if err := b.tombstone(KeyHash(k)); err != nil {
-			return 0, err
+		if err := b.tombstone(h); err != nil {
+			return err
 		}
 	}
-	return s.commitLocked(nil)
+	return nil
 }
 
 // everIn tells whether the file holds any entry of hash.
 func everIn(g *generation, hash uint64) bool {
 	found := false
-	_ = scanBackward(g.view.Load().data[:g.tail.Load()], 0, func(e located) {
+	_ = scanBackward(g.view.Load().data[:g.tail.Load()], verification{}, func(e located) {
 		found = found || e.keyHash == hash
 	})
 	return found

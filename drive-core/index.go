@@ -158,6 +158,15 @@ func (x *index) touchAll(changes []change) {
 	runtime.KeepAlive(loaded)
 }
 
+// touchEntries does the same for the hashes of entries.
+func (x *index) touchEntries(entries []located) {
+	var loaded uint64
+	for i := range entries {
+		loaded ^= x.touch(entries[i].keyHash)
+	}
+	runtime.KeepAlive(loaded)
+}
+
 // count returns how many hashes have a location.
 func (x *index) count() int64 { return x.live.Load() }
 

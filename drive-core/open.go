@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"runtime"
 
 	"github.com/simd-drive/go/drive-core/internal/vfs"
 )
@@ -16,17 +15,28 @@ const lockTries = 8
 
 // openIn is Open within a file system.
 func openIn(fsys vfs.FS, path string, opts Options) (*Store, error) {
+	if opts.AcceptDamage && !opts.ReadOnly {
+		return nil, errors.New("drive: Options.AcceptDamage needs Options.ReadOnly")
+	}
 	s := &Store{fsys: fsys, path: path, opts: opts.withDefaults()}
 	s.log = s.opts.Logger
+	if s.opts.Sync == SyncAlways && !opts.ReadOnly {
+		s.group = &commitGroup{s: s}
+	}
 	file, err := s.openFile()
 	if err != nil {
 		return nil, err
 	}
-	g, err := s.load(file)
-	if err != nil {
-		return nil, errors.Join(err, file.Close())
+	g, counts, err := s.load(file)
+	if err == nil && !opts.ReadOnly {
+		err = s.begin(g)
 	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close(), s.marker.close(false))
+	}
+	s.counts = counts
 	s.gen.Store(g)
+	s.startTasks()
 	return s, nil
 }
 
@@ -92,60 +102,119 @@ func (s *Store) resolvePath() (err error) {
 	return err
 }
 
-// load maps the file and builds the index, repairing a torn tail.
-func (s *Store) load(file vfs.File) (*generation, error) {
+// load maps the file and builds the index, repairing a torn tail unless the store is
+// read-only.
+func (s *Store) load(file vfs.File) (*generation, counts, error) {
+	saved, err := readMark(s.fsys, s.realPath)
+	if err != nil {
+		s.log.Warn("drive: the mark of what is synced cannot be read", "path", s.realPath+markSuffix, "err", err)
+	}
+	s.marker = marker{fsys: s.fsys, path: s.realPath + markSuffix}
 	info, err := file.Stat()
 	if err != nil {
-		return nil, err
+		return nil, counts{}, err
 	}
 	size := info.Size()
 	g := newGeneration(file, s.fsys, s.path, s.opts.ReserveBytes)
 	if size == 0 && !g.pastEnd {
-		return g, nil
+		return g, counts{}, nil
 	}
 	m, err := g.cover(size)
 	if err != nil || size == 0 {
-		return g, err
+		return g, counts{}, err
 	}
-	good := size
+	var keep int64
+	var c counts
+	var known knowledge
 	err = m.guard(func() error {
-		broken := s.scan(g, m.data[:size])
-		if broken == nil {
-			return nil
-		}
-		var reason *CorruptError
-		if good, reason = s.scanPrefix(g, m.data[:size]); reason != nil {
-			return fmt.Errorf("%w: %s: %s", ErrNotDrive, s.path, reason.Reason)
-		}
-		return nil
+		known = saved.of(m.data[:size])
+		keep, c, err = s.read(g, m.data[:size], known)
+		return err
 	})
 	if err != nil {
 		g.view.Store(nil)
 		m.release()
-		return nil, err
+		return nil, counts{}, err
 	}
-	if good < size {
-		if s.opts.ReadOnly {
-			s.log.Warn("drive: the file is damaged; showing what comes before", "path", s.path, "offset", good, "ignored", size-good)
-		} else if err := s.cut(g, good, size); err != nil {
-			return nil, err
+	if known.known {
+		saved.cutTo(keep)
+		s.marker.mark = saved
+	}
+	if keep < size && s.opts.ReadOnly {
+		s.log.Warn("drive: bytes behind the last entry are ignored", "path", s.path, "offset", keep, "ignored", size-keep)
+	} else if keep < size {
+		if err := s.cut(g, keep, size); err != nil {
+			return nil, counts{}, err
 		}
 	}
-	g.tail.Store(good)
-	return g, nil
+	g.tail.Store(keep)
+	return g, c, nil
 }
 
-// scan builds the index of a healthy file; otherwise it returns what is wrong.
-func (s *Store) scan(g *generation, data []byte) error {
+// read builds the index of a file and returns how much of the file it keeps.
+func (s *Store) read(g *generation, data []byte, k knowledge) (keep int64, c counts, err error) {
+	v := verification{newest: s.opts.VerifyBytes, above: int64(len(data)), first: true}
+	if k.known {
+		v.above = min(k.synced, v.above)
+	}
+	if c, err = buildIndex(g, data, v); err == nil {
+		return int64(len(data)), c, nil
+	}
+	broken := asCorrupt(err)
+	keep, err = judge(data, k)
+	if damage := asCorrupt(err); damage != nil {
+		damage.Path = s.path
+		if s.opts.AcceptDamage {
+			s.log.Warn("drive: showing what comes before the damage", "path", s.path, "offset", damage.Offset)
+			keep, err = damage.Offset, nil
+		}
+	}
+	if err != nil {
+		if asCorrupt(err) == nil {
+			err = fmt.Errorf("%w: %s", err, s.path)
+		}
+		return 0, counts{}, err
+	}
+	if broken.Offset < keep {
+		s.log.Warn("drive: a value is damaged; reading it is an error", "path", s.path, "offset", broken.Offset)
+	}
+	g.index = newIndex()
+	c, err = buildIndex(g, data[:keep], verification{above: keep})
+	return keep, c, err
+}
+
+// begin prepares a store for writing.
+func (s *Store) begin(g *generation) error {
+	s.syncMu.Lock()
+	defer s.syncMu.Unlock()
+	tail := g.tail.Load()
+	if tail == 0 {
+		// Before the first write: until then the file can be told from one that is no drive only by this.
+		s.noteSynced(g, 0)
+		return nil
+	}
+	if !s.marker.mark.failed {
+		return nil
+	}
+	// A sync failed in another life of the store. What is above the mark the system may hold in memory as if it
+	// had been written; writing it again lets the next sync really write it.
+	from := s.marker.mark.points[0].tail
+	if _, err := vfs.CopyRange(g.file, from, g.file, from, tail-from); err != nil {
+		return fmt.Errorf("drive: write %s again after a failed sync: %w", s.path, err)
+	}
+	return s.syncHeld(g, tail)
+}
+
+// buildIndex builds the index of a healthy file; otherwise it returns what is wrong.
+func buildIndex(g *generation, data []byte, v verification) (counts, error) {
 	b := indexBuilder{index: g.index, size: float64(len(data))}
 	g.index.building = true
-	if err := scanBackward(data, s.opts.VerifyBytes, b.add); err != nil {
-		return err
+	if err := scanBackward(data, v, b.add); err != nil {
+		return counts{}, err
 	}
 	b.flush()
 	g.index.built()
-	s.counts = b.counts
-	return nil
+	return b.counts, nil
 }
 
 // indexBuilder makes an index and counts from the entries of a file, newest first.
@@ -175,11 +244,7 @@ func (b *indexBuilder) flush() {
 		return
 	}
 	b.index.seen = 1 - float64(group[len(group)-1].prevOffset)/b.size
-	var loaded uint64
-	for i := range group {
-		loaded ^= b.index.touch(group[i].keyHash)
-	}
-	runtime.KeepAlive(loaded)
+	b.index.touchEntries(group)
 	for i := range group {
 		e := &group[i]
 		b.counts.add(e.start-e.prevOffset, e.tombstone)
@@ -189,27 +254,6 @@ func (b *indexBuilder) flush() {
 			b.counts.addLive(e.size())
 		}
 	}
-}
-
-// scanPrefix builds the index of the longest verified prefix and returns its
-// length, or 0 and why the file is no drive.
-func (s *Store) scanPrefix(g *generation, data []byte) (int64, *CorruptError) {
-	g.index = newIndex()
-	if align := otherAlignment(data); align != 0 {
-		return 0, &CorruptError{Reason: fmt.Sprintf("its values are aligned to %d bytes, as old releases did; this one reads 64", align)}
-	}
-	good := scanForward(data, nil)
-	if good == 0 {
-		return 0, &CorruptError{Reason: "no valid first entry"}
-	}
-	return good, asCorrupt(s.scan(g, data[:good]))
-}
-
-// asCorrupt returns err as the *CorruptError that it is, or nil.
-func asCorrupt(err error) *CorruptError {
-	var c *CorruptError
-	errors.As(err, &c)
-	return c
 }
 
 // cut saves the bytes of the file from good to size beside it and truncates it.

@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"math"
+	"time"
 )
 
 // Defaults of Options.
@@ -29,8 +30,12 @@ const (
 // Options are the choices of Open. The zero value is good for most uses.
 type Options struct {
 	// ReadOnly opens a file that must exist, and writes neither to it nor beside it. It takes no lock, so that
-	// it works beside a writer; the Store then shows the entries that were there when it was opened.
+	// it works beside a writer; the Store then shows the entries that were there when it was opened, or last
+	// refreshed (Store.Refresh, Follow).
 	ReadOnly bool
+	// AcceptDamage, with ReadOnly, opens a drive that is damaged in the middle: the store shows what comes before
+	// the damage, instead of being refused with a *CorruptError.
+	AcceptDamage bool
 	// MustExist refuses to create the file.
 	MustExist bool
 	// Sync says when writes reach stable storage. The zero value syncs in the background, a second after a write.
@@ -41,6 +46,17 @@ type Options struct {
 	// ReserveBytes is the address space to reserve for the mapping: 0 means DefaultReserveBytes. When the
 	// system refuses, less is reserved; when the file outgrows it, another mapping is made.
 	ReserveBytes int64
+	// VerifyReads lets Read, Find, View and ReadBatch verify the checksum of each value that they find. Find and
+	// View return a *CorruptError for a damaged one, the others report it as missing and tell the Logger. Get
+	// always verifies.
+	VerifyReads bool
+	// Follow, with ReadOnly, is how often the store looks by itself for what a writer has appended, as Refresh
+	// does; 0 is never.
+	Follow time.Duration
+	// AutoCompact says when the file is compacted by itself. The zero value is never.
+	AutoCompact AutoCompact
+	// Scrub says how often the whole file is verified by itself. The zero value is never.
+	Scrub ScrubSchedule
 	// Logger is told of repairs (at Warn) and of compactions (at Info). Nil is silent.
 	Logger *slog.Logger
 }
@@ -55,6 +71,9 @@ func (o Options) withDefaults() Options {
 	}
 	if math.MaxInt == math.MaxInt32 {
 		o.ReserveBytes = min(o.ReserveBytes, reserve32)
+	}
+	if o.AutoCompact.MinBytes <= 0 {
+		o.AutoCompact.MinBytes = DefaultAutoCompactMinBytes
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

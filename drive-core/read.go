@@ -6,7 +6,8 @@ import "runtime"
 const readGroup = 64
 
 // Read finds the value of key. It takes no lock, waits for nobody and allocates
-// nothing; the bytes of the Entry are those of the mapped file, unverified. It
+// nothing; the bytes of the Entry are those of the mapped file, unverified unless
+// Options.VerifyReads is set. It
 // reports false if there is no such key or the store is closed.
 func (s *Store) Read(key []byte) (Entry, bool) { return s.ReadHash(KeyHash(key)) }
 
@@ -21,10 +22,38 @@ func (s *Store) ReadHash(hash uint64) (Entry, bool) {
 		return Entry{}, false
 	}
 	e, err := g.entry(loc)
+	if err == nil && s.opts.VerifyReads {
+		err = s.verifyRead(e)
+	}
 	return e, err == nil
 }
 
-// find is ReadHash with the reason why there is nothing.
+// verifyRead verifies what a read without an error result found.
+func (s *Store) verifyRead(e Entry) error {
+	err := e.Verify()
+	if err != nil {
+		s.log.Error("drive: a read found damage", "path", s.path, "err", err)
+	}
+	return err
+}
+
+// Find is Read with the reason why there is nothing. Errors: ErrNotFound, ErrClosed,
+// and with Options.VerifyReads a *CorruptError.
+func (s *Store) Find(key []byte) (Entry, error) { return s.FindHash(KeyHash(key)) }
+
+// FindHash is Find for the KeyHash of a key.
+func (s *Store) FindHash(hash uint64) (Entry, error) {
+	e, err := s.find(hash)
+	if err == nil && s.opts.VerifyReads {
+		err = e.Verify()
+	}
+	if err != nil {
+		return Entry{}, err
+	}
+	return e, nil
+}
+
+// find is FindHash without verification, for those who verify themselves.
 func (s *Store) find(hash uint64) (Entry, error) {
 	g := s.gen.Load()
 	if g == nil {
@@ -80,7 +109,13 @@ func (s *Store) readGroup(dst []Entry, hashes []uint64) []Entry {
 	for _, h := range hashes {
 		var e Entry
 		if loc := g.index.get(h); loc != 0 {
-			e, _ = g.entry(loc) // where it cannot be mapped it reads as missing, as in ReadHash
+			var err error
+			if e, err = g.entry(loc); err == nil && s.opts.VerifyReads {
+				err = s.verifyRead(e)
+			}
+			if err != nil {
+				e = Entry{} // it reads as missing, as in ReadHash
+			}
 		}
 		dst = append(dst, e)
 	}
@@ -101,7 +136,7 @@ func (s *Store) GetHash(hash uint64) ([]byte, error) {
 }
 
 // View calls fn with the value of key, without copying it. The slice is read-only
-// memory, valid until fn returns, and not verified. If the bytes cannot be read,
+// memory, valid until fn returns, and verified only with Options.VerifyReads. If the bytes cannot be read,
 // because the file was cut or the disk failed, View returns a *CorruptError from
 // the middle of fn. Other errors: ErrNotFound, ErrClosed, and that of fn.
 func (s *Store) View(key []byte, fn func(value []byte) error) error {
@@ -110,7 +145,7 @@ func (s *Store) View(key []byte, fn func(value []byte) error) error {
 
 // ViewHash is View for the KeyHash of a key.
 func (s *Store) ViewHash(hash uint64, fn func(value []byte) error) error {
-	e, err := s.find(hash)
+	e, err := s.FindHash(hash)
 	if err != nil {
 		return err
 	}

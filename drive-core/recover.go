@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"hash/crc32"
-	"slices"
 )
 
 // How an opened file is judged. The chain of previous offsets is walked backward
@@ -27,19 +26,25 @@ const (
 	shortUpdate = 16
 )
 
+// verification says which checksums a walk over a file verifies.
+type verification struct {
+	newest int64 // so many payload bytes of the newest entries, and verifyMinEntries entries; negative: all
+	above  int64 // every entry that ends above this tail
+	// first: that of the first entry, which closes the chain. A damaged offset that reads as zero would close it
+	// too early.
+	first bool
+}
+
 // scanBackward walks the chain of previous offsets from the end of data to 0 and
 // calls visit with each entry, newest first. data is healthy, and the result nil,
 // when every previous offset lies before its entry and leaves room for a payload,
-// the chain ends at exactly 0, and these entries match their checksums: the
-// newest ones until verifyBytes payload bytes and verifyMinEntries entries have
-// been seen (all of them when verifyBytes is negative), and the one that closes
-// the chain, since a damaged offset that reads as zero would close it too early.
+// the chain ends at exactly 0, and the entries that v names match their checksums.
 //
 // Otherwise the result is a *CorruptError without a path, and what visit was told
 // is worthless: collect into something that can be thrown away.
 //
 // It neither recurses nor allocates, and it ends: offsets only go down.
-func scanBackward(data []byte, verifyBytes int64, visit func(located)) error {
+func scanBackward(data []byte, v verification, visit func(located)) error {
 	var seenBytes int64
 	seen := 0
 	for tail := int64(len(data)); tail > 0; {
@@ -47,8 +52,9 @@ func scanBackward(data []byte, verifyBytes int64, visit func(located)) error {
 		if !ok {
 			return &CorruptError{Offset: max(0, tail-metadataSize), Reason: "no entry ends here"}
 		}
-		if verifyBytes < 0 || seenBytes < verifyBytes || seen < verifyMinEntries || e.prevOffset == 0 {
-			if Checksum(data[e.start:e.end]) != e.checksum {
+		newest := v.newest < 0 || v.newest > 0 && (seenBytes < v.newest || seen < verifyMinEntries)
+		if newest || tail > v.above || v.first && e.prevOffset == 0 {
+			if !matches(data[e.start:e.end], e.checksum) {
 				return &CorruptError{Offset: e.start, Reason: "checksum does not match"}
 			}
 		}
@@ -60,19 +66,23 @@ func scanBackward(data []byte, verifyBytes int64, visit func(located)) error {
 	return nil
 }
 
-// scanForward finds the longest prefix of data that consists of verified entries
-// and returns its length; 0 when not even a first entry is there. Then it calls
-// visit, unless nil, with each entry of that prefix in file order.
+// scanForward finds how far data consists of verified entries from the tail base on,
+// where an entry is known to end (or 0), and returns where they end; base when none
+// follows.
 //
 // An entry says where it began: from a known tail P the next entry is the nearest
 // place where the metadata carries P as previous offset and the bytes between
 // match its checksum. The search for those eight bytes and the running checksum
 // pass over the file once, so that the time is linear in len(data) whatever it
-// holds (times maxFirstEntries for a file made to hurt). Memory: 8 bytes per
-// entry when visit is not nil, else none.
-func scanForward(data []byte, visit func(located)) (goodLen int64) {
-	first := newFollower(data, 0)
-	for range maxFirstEntries {
+// holds (times maxFirstEntries for a file made to hurt).
+func scanForward(data []byte, base int64) (goodLen int64) {
+	goodLen = base
+	first := newFollower(data, base)
+	tries := 1
+	if base == 0 {
+		tries = maxFirstEntries
+	}
+	for range tries {
 		e, ok := first.next(goodLen)
 		for ok {
 			goodLen = e.tail()
@@ -83,27 +93,7 @@ func scanForward(data []byte, visit func(located)) (goodLen int64) {
 			break
 		}
 	}
-	if visit != nil {
-		visitForward(data[:goodLen], visit)
-	}
 	return goodLen
-}
-
-// visitForward calls visit with each entry of a healthy chain in file order.
-func visitForward(data []byte, visit func(located)) {
-	var tails []int64
-	for tail := int64(len(data)); tail > 0; {
-		e, ok := parseEntry(data, tail)
-		if !ok {
-			return
-		}
-		tails = append(tails, tail)
-		tail = e.prevOffset
-	}
-	for _, tail := range slices.Backward(tails) {
-		e, _ := parseEntry(data, tail)
-		visit(e)
-	}
 }
 
 // follower looks for the verified entries that can follow a tail, nearest first.
@@ -214,7 +204,7 @@ func verifyAligned(data []byte, align int64) (differs, ok bool) {
 			start += -start & (align - 1)
 			differs = differs || start != m.prevOffset+padding(m.prevOffset)
 		}
-		if start >= end || Checksum(data[start:end]) != m.checksum {
+		if start >= end || !matches(data[start:end], m.checksum) {
 			return false, false
 		}
 		tail = m.prevOffset

@@ -75,7 +75,7 @@ func BenchmarkScanForward(b *testing.B) {
 			b.SetBytes(int64(len(data)))
 			b.ReportAllocs()
 			for b.Loop() {
-				scanForward(data, nil)
+				scanForward(data, 0)
 			}
 		})
 	}
@@ -84,7 +84,7 @@ func BenchmarkScanForward(b *testing.B) {
 func BenchmarkScanBackward(b *testing.B) {
 	for _, file := range benchFiles() {
 		data := file.build()
-		data = data[:scanForward(data, nil)]
+		data = data[:scanForward(data, 0)]
 		if len(data) < benchBytes/2 {
 			continue // not a drive
 		}
@@ -96,7 +96,7 @@ func BenchmarkScanBackward(b *testing.B) {
 				b.SetBytes(int64(len(data)))
 				b.ReportAllocs()
 				for b.Loop() {
-					if err := scanBackward(data, verify.bytes, func(located) {}); err != nil {
+					if err := scanBackward(data, verifyNewest(data, verify.bytes), func(located) {}); err != nil {
 						b.Fatal(err)
 					}
 				}

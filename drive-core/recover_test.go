@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -59,6 +60,31 @@ func collect(scan func(visit func(located))) []located {
 	return all
 }
 
+// verifyNewest is the verification of so many bytes of the newest entries, or of all.
+func verifyNewest(data []byte, bytes int64) verification {
+	if bytes == 0 {
+		bytes = 1
+	}
+	return verification{newest: bytes, above: int64(len(data)), first: true}
+}
+
+// visitForward calls visit with each entry of a healthy chain in file order.
+func visitForward(data []byte, visit func(located)) {
+	var tails []int64
+	for tail := int64(len(data)); tail > 0; {
+		e, ok := parseEntry(data, tail)
+		if !ok {
+			return
+		}
+		tails = append(tails, tail)
+		tail = e.prevOffset
+	}
+	for _, tail := range slices.Backward(tails) {
+		e, _ := parseEntry(data, tail)
+		visit(e)
+	}
+}
+
 // naiveForward is scanForward without any cleverness, in quadratic time.
 func naiveForward(data []byte) int64 {
 	next := func(prev, from int64) (int64, bool) {
@@ -89,7 +115,7 @@ func TestScanBackwardHealthy(t *testing.T) {
 	m := sample()
 	for _, verify := range []int64{-1, 0, 1, 1 << 30} {
 		all := collect(func(visit func(located)) {
-			if err := scanBackward(m.data, verify, visit); err != nil {
+			if err := scanBackward(m.data, verifyNewest(m.data, verify), visit); err != nil {
 				t.Fatalf("verify %d: %v", verify, err)
 			}
 		})
@@ -97,7 +123,7 @@ func TestScanBackwardHealthy(t *testing.T) {
 			t.Errorf("verify %d: entries %+v", verify, all)
 		}
 	}
-	if err := scanBackward(nil, -1, func(located) { t.Error("entry in an empty file") }); err != nil {
+	if err := scanBackward(nil, verifyNewest(nil, -1), func(located) { t.Error("entry in an empty file") }); err != nil {
 		t.Errorf("empty file: %v", err)
 	}
 }
@@ -117,7 +143,7 @@ func TestScanBackwardVerifies(t *testing.T) {
 		age := entries - 1 - i // 0 is the newest
 		for _, verify := range []int64{-1, 0, 10*size - 1, 10*size + 1} {
 			want := verify < 0 || age < verifyMinEntries || int64(age)*size < verify || i == 0
-			err := scanBackward(bad, verify, func(located) {})
+			err := scanBackward(bad, verifyNewest(bad, verify), func(located) {})
 			var corrupt *CorruptError
 			if errors.As(err, &corrupt) != want {
 				t.Errorf("entry %d, verify %d: error %v, want one: %v", i, verify, err, want)
@@ -154,10 +180,10 @@ func TestScanPreviousOffsets(t *testing.T) {
 			}
 			bad := m.bytes()
 			setPrev(bad, tail, prev)
-			if err := scanBackward(bad, -1, func(located) {}); !errors.Is(err, ErrCorrupt) {
+			if err := scanBackward(bad, verifyNewest(bad, -1), func(located) {}); !errors.Is(err, ErrCorrupt) {
 				t.Errorf("entry %d, %s: chain accepted: %v", i, name, err)
 			}
-			if got := scanForward(bad, nil); got != good.prevOffset {
+			if got := scanForward(bad, 0); got != good.prevOffset {
 				t.Errorf("entry %d, %s: good prefix %d, want %d", i, name, got, good.prevOffset)
 			}
 		}
@@ -170,10 +196,10 @@ func TestScanPreviousOffsets(t *testing.T) {
 func TestScanBackwardSkipsTombstoneInPadding(t *testing.T) {
 	m := sample()
 	setPrev(m.data, m.tails[4], uint64(m.tails[2]))
-	if err := scanBackward(m.data, -1, func(located) {}); err != nil {
+	if err := scanBackward(m.data, verifyNewest(m.data, -1), func(located) {}); err != nil {
 		t.Error(err)
 	}
-	if got := scanForward(m.data, nil); got != m.tails[3] {
+	if got := scanForward(m.data, 0); got != m.tails[3] {
 		t.Errorf("good prefix %d, want %d", got, m.tails[3])
 	}
 }
@@ -189,10 +215,10 @@ func TestScanEveryPrefix(t *testing.T) {
 			}
 		}
 		cut := m.data[:n]
-		if got := scanForward(cut, nil); got != want {
+		if got := scanForward(cut, 0); got != want {
 			t.Errorf("cut at %d: good prefix %d, want %d", n, got, want)
 		}
-		if err := scanBackward(cut, 0, func(located) {}); (err == nil) != (want == int64(n)) {
+		if err := scanBackward(cut, verifyNewest(cut, 0), func(located) {}); (err == nil) != (want == int64(n)) {
 			t.Errorf("cut at %d: %v", n, err)
 		}
 	}
@@ -216,10 +242,10 @@ func TestScanTails(t *testing.T) {
 		"tombstone of length two": appendMetadata([]byte{0, 0}, metadata{1, int64(len(m.data)), tombstoneChecksum}),
 	} {
 		data := append(m.bytes(), tail...)
-		if err := scanBackward(data, 0, func(located) {}); err == nil {
+		if err := scanBackward(data, verifyNewest(data, 0), func(located) {}); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
-		if got := scanForward(data, nil); got != int64(len(m.data)) {
+		if got := scanForward(data, 0); got != int64(len(m.data)) {
 			t.Errorf("%s: good prefix %d, want %d", name, got, len(m.data))
 		}
 	}
@@ -237,7 +263,7 @@ func TestScanForwardNestedFirst(t *testing.T) {
 		"nothing after": new(image).value("inner", inner.data),
 	} {
 		torn := append(m.bytes(), "torn tail"...)
-		if got := scanForward(torn, nil); got != int64(len(m.data)) {
+		if got := scanForward(torn, 0); got != int64(len(m.data)) {
 			t.Errorf("%s: good prefix %d, want %d", name, got, len(m.data))
 		}
 	}
@@ -247,11 +273,11 @@ func TestScanForwardNestedFirst(t *testing.T) {
 func TestScanForwardOrder(t *testing.T) {
 	m := sample()
 	back := collect(func(visit func(located)) {
-		if err := scanBackward(m.data, -1, visit); err != nil {
+		if err := scanBackward(m.data, verifyNewest(m.data, -1), visit); err != nil {
 			t.Fatal(err)
 		}
 	})
-	forward := collect(func(visit func(located)) { scanForward(m.data, visit) })
+	forward := collect(func(visit func(located)) { visitForward(m.data[:scanForward(m.data, 0)], visit) })
 	for i := range len(back) / 2 {
 		back[i], back[len(back)-1-i] = back[len(back)-1-i], back[i]
 	}
@@ -278,11 +304,11 @@ func TestScanDamagedFiles(t *testing.T) {
 		if n, ok := crafted[c.Case]; ok {
 			want = n
 		}
-		if got := scanForward(data, nil); got != want {
+		if got := scanForward(data, 0); got != want {
 			t.Errorf("%s: good prefix %d, want %d", c.Case, got, want)
 		}
 		whole := c.PrefixLen == c.Size
-		if err := scanBackward(data, 0, func(located) {}); (err == nil) != whole {
+		if err := scanBackward(data, verifyNewest(data, 0), func(located) {}); (err == nil) != whole {
 			t.Errorf("%s: backward walk: %v, want success: %v", c.Case, err, whole)
 		}
 	}
@@ -299,7 +325,7 @@ func TestOtherAlignment(t *testing.T) {
 			data = append(data, payload...)
 			data = appendMetadata(data, metadata{uint64(i), tail, Checksum(payload)})
 		}
-		if err := scanBackward(data, 0, func(located) {}); err == nil {
+		if err := scanBackward(data, verifyNewest(data, 0), func(located) {}); err == nil {
 			t.Errorf("alignment %d: accepted", align)
 		}
 		if got := otherAlignment(data); got != align {
@@ -345,7 +371,8 @@ func FuzzScanForward(f *testing.F) {
 			return
 		}
 		var tail int64
-		got := scanForward(data, func(e located) {
+		got := scanForward(data, 0)
+		visitForward(data[:got], func(e located) {
 			if e.prevOffset != tail || Checksum(data[e.start:e.end]) != e.checksum {
 				t.Fatalf("entry %+v after %d", e, tail)
 			}
@@ -355,7 +382,7 @@ func FuzzScanForward(f *testing.F) {
 			t.Fatalf("good prefix %d, visited to %d, want %d", got, tail, want)
 		}
 		if got > 0 {
-			if err := scanBackward(data[:got], -1, func(located) {}); err != nil {
+			if err := scanBackward(data[:got], verifyNewest(data[:got], -1), func(located) {}); err != nil {
 				t.Fatalf("good prefix %d does not walk back: %v", got, err)
 			}
 		}
@@ -369,7 +396,7 @@ func FuzzScanBackward(f *testing.F) {
 			return
 		}
 		tail := int64(len(data))
-		err := scanBackward(data, -1, func(e located) {
+		err := scanBackward(data, verifyNewest(data, -1), func(e located) {
 			if e.tail() != tail || e.prevOffset < 0 || e.prevOffset >= tail || e.size() < 1 || e.start < e.prevOffset ||
 				Checksum(data[e.start:e.end]) != e.checksum {
 				t.Fatalf("entry %+v ends at %d", e, tail)
@@ -382,7 +409,7 @@ func FuzzScanBackward(f *testing.F) {
 		if err != nil && !errors.Is(err, ErrCorrupt) {
 			t.Fatal(err)
 		}
-		if err == nil && scanBackward(data, 0, func(located) {}) != nil {
+		if err == nil && scanBackward(data, verifyNewest(data, 0), func(located) {}) != nil {
 			t.Fatal("refused when less is verified")
 		}
 		otherAlignment(data)

@@ -31,7 +31,7 @@ type stored struct {
 func storedEntries(t testing.TB, data []byte) []stored {
 	t.Helper()
 	var all []stored
-	if err := scanBackward(data, -1, func(e located) {
+	if err := scanBackward(data, verifyNewest(data, -1), func(e located) {
 		all = append(all, stored{e.keyHash, e.tombstone, string(data[e.start:e.end])})
 	}); err != nil {
 		t.Fatalf("not a healthy drive: %v", err)

@@ -3,7 +3,6 @@ package drive
 import (
 	"context"
 	"iter"
-	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -83,26 +82,58 @@ func (w *walker) next() (found []location, err error) {
 	return found, err
 }
 
-// parse reads the next entries of the chain. It has the index fetch what live will
-// ask for, so that the waits for memory overlap.
+// parse reads the next entries of the chain.
 func (w *walker) parse() ([]located, error) {
-	n := 0
-	var loaded uint64
-	for ; w.tail > 0 && n < scanGroup; n++ {
-		e, ok := parseEntry(w.m.data, w.tail)
-		if !ok {
-			return nil, brokenChain(w.m.path, w.tail)
-		}
-		w.tail = e.prevOffset
-		w.parsed[n] = e
+	n, tail, err := w.m.parseGroup(&w.parsed, w.tail, 0)
+	w.tail = tail
+	if err == nil && !w.all {
+		w.g.index.touchEntries(w.parsed[:n])
 	}
-	if !w.all {
-		for i := range w.parsed[:n] {
-			loaded ^= w.g.index.touch(w.parsed[i].keyHash)
+	return w.parsed[:n], err
+}
+
+// parseGroup reads the entries that end at tail and before it, down to floor, as
+// many as fit into group. It returns how many, and the tail before them. It reads
+// through the mapping, under the caller's guard.
+func (m *mapping) parseGroup(group *[scanGroup]located, tail, floor int64) (n int, before int64, err error) {
+	for ; tail > floor && n < len(group); n++ {
+		e, ok := parseEntry(m.data, tail)
+		if !ok || e.prevOffset < floor {
+			return n, tail, brokenChain(m.path, tail)
 		}
-		runtime.KeepAlive(loaded)
+		group[n] = e
+		tail = e.prevOffset
 	}
-	return w.parsed[:n], nil
+	return n, tail, nil
+}
+
+// backward calls visit with the entries between the tails floor and tail, newest
+// first, in groups whose memory is used again. It is for those who ask the index for
+// each: the waits for memory overlap. A fault of the mapping is an error, also in
+// visit.
+func (g *generation) backward(tail, floor int64, visit func(group []located) error) error {
+	if tail <= floor {
+		return nil
+	}
+	m, err := g.cover(tail)
+	if err != nil {
+		return err
+	}
+	var group [scanGroup]located
+	return m.guard(func() error {
+		for tail > floor {
+			n, before, err := m.parseGroup(&group, tail, floor)
+			if err != nil {
+				return err
+			}
+			tail = before
+			g.index.touchEntries(group[:n])
+			if err := visit(group[:n]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // live returns where the live value is that e stands for, or 0. For most entries

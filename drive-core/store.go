@@ -1,8 +1,8 @@
 package drive
 
 import (
+	"errors"
 	"log/slog"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 
@@ -21,30 +21,45 @@ type Store struct {
 	opts     Options
 	log      *slog.Logger
 
-	mu    sync.Mutex // held by whoever changes the file; taken before the other two
-	batch batch      // guarded by mu
-	// dirSynced: the name of a new file has been made durable. Guarded by syncMu.
-	dirSynced bool
-	failed    atomic.Bool // no more writes; see ErrFailed
+	mu     sync.Mutex // held by whoever changes the file or the index; taken before the other locks
+	batch  batch      // guarded by mu
+	single valueOperation
+	group  *commitGroup // SyncAlways: writers share syncs; else nil
+
+	failure atomic.Pointer[FailedError] // nil while all is well
 
 	syncMu sync.Mutex // held during a sync, so that the file is not closed under it
+	marker marker     // guarded by syncMu
+	// dirSynced: the name of the file has been made durable. Guarded by syncMu.
+	dirSynced bool
 
 	countsMu sync.Mutex // held for moments only
 	counts   counts     // guarded by countsMu
+
+	compacting sync.Mutex // held by a compaction; taken before mu
+	auto       autoCompaction
+	tasks      tasks
 }
 
 // Open opens the drive at path, creating it unless told otherwise. A path that is
-// a symbolic link is followed.
+// a symbolic link is followed. Beside a drive that is open for writing lies a small
+// file PATH.synced, which tells how much of the drive is on stable storage.
 //
-// An undamaged file is opened after walking its chain of entries. When the chain
-// is broken, which is what a crash in the middle of a write leaves, the longest
-// prefix of entries with valid checksums is taken; what comes after it is first
-// saved beside the file, as PATH.cut-OFFSET, and then cut off, with a warning
-// to the Logger. With Options.ReadOnly nothing is saved or cut.
+// An undamaged file is opened after walking its chain of entries. When the chain is
+// broken at a tail that was never synced, which is what a crash in the middle of a
+// write leaves, the longest prefix of entries with valid checksums is taken; what
+// comes after it is first saved beside the file, as PATH.cut-OFFSET, and then cut
+// off, with a warning to the Logger. With Options.ReadOnly nothing is saved or cut.
+// What was synced is never cut: damage there, and damage with intact entries behind
+// it in a drive without PATH.synced, is a *CorruptError; Recover saves what is
+// intact, and Options.AcceptDamage opens what comes before. A value that is damaged
+// while the chain around it is whole is no reason to refuse the rest: reading it is
+// an error.
 //
-// Errors: ErrLocked while another Store writes to the file, ErrNotDrive when not
-// even a first entry is valid (the file is left alone; Recover may find more),
-// ErrNotRegular, and those of the file system, such as fs.ErrNotExist.
+// Errors: ErrLocked while another Store writes to the file, ErrNotDrive when no
+// entry is valid (the file is left alone), *CorruptError, ErrNotRegular, ErrTooLarge
+// for a file that this system cannot map, and those of the file system, such as
+// fs.ErrNotExist.
 func Open(path string, opts Options) (*Store, error) { return openIn(vfs.OS, path, opts) }
 
 // Path returns the path as it was given to Open.
@@ -72,88 +87,61 @@ func (s *Store) FileSize() int64 {
 	return g.tail.Load()
 }
 
-// Sync makes everything that was written before the call durable against power
-// loss. When it fails, the store refuses further writes with ErrFailed: what the
-// system could not write it may since have dropped, so that a later success would
-// prove nothing. Writers do not wait for Sync.
-func (s *Store) Sync() error {
+// Close syncs what is not yet synced, in every mode, stops what runs in the
+// background, closes the file and gives up its lock. Entries stay valid. An error
+// of the sync is returned, and the file is closed all the same. Closing twice is no
+// error; other methods then return ErrClosed or find nothing.
+func (s *Store) Close() error {
+	s.tasks.stop()
+	s.mu.Lock()
 	s.syncMu.Lock()
-	defer s.syncMu.Unlock()
+	err := s.closeLocked()
+	s.syncMu.Unlock()
+	s.mu.Unlock()
+	s.tasks.wait()
+	return err
+}
+
+// closeLocked is Close with s.mu and s.syncMu held.
+func (s *Store) closeLocked() error {
 	g := s.gen.Load()
 	if g == nil {
-		return ErrClosed
-	}
-	if s.opts.ReadOnly {
 		return nil
 	}
-	if s.failed.Load() {
-		return ErrFailed
-	}
-	if err := g.file.Sync(); err != nil {
-		s.fail("sync failed", err)
-		return err
-	}
-	if !s.dirSynced {
-		if err := s.fsys.SyncDir(filepath.Dir(s.realPath)); err != nil {
-			return err
+	var err error
+	tail := g.tail.Load()
+	if !s.opts.ReadOnly {
+		if s.failure.Load() == nil && !s.marker.covers(tail) {
+			err = s.syncHeld(g, tail)
 		}
-		s.dirSynced = true
+		// The mark of an empty drive would only be mistaken for that of a file that takes its name.
+		if e := s.marker.close(tail == 0 && s.failure.Load() == nil); e != nil {
+			s.log.Warn("drive: the mark of what is synced", "path", s.path, "err", e)
+		}
 	}
-	return nil
-}
-
-// fail lets the store refuse all further writes.
-func (s *Store) fail(what string, err error) {
-	s.failed.Store(true)
-	s.log.Error("drive: store takes no more writes", "path", s.path, "cause", what, "err", err)
-}
-
-// Close closes the file and gives up its lock. Entries stay valid. It does not
-// sync. Closing twice is no error; other methods then return ErrClosed or find
-// nothing.
-func (s *Store) Close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.syncMu.Lock()
-	defer s.syncMu.Unlock()
-	g := s.gen.Swap(nil)
-	if g == nil {
-		return nil
-	}
+	s.gen.Store(nil)
 	s.batch = batch{}
-	return g.close()
+	return errors.Join(err, g.close())
 }
 
 // writableLocked returns the file to write to. s.mu must be held.
 func (s *Store) writableLocked() (*generation, error) {
 	g := s.gen.Load()
+	failure := s.failure.Load()
 	switch {
 	case g == nil:
 		return nil, ErrClosed
 	case s.opts.ReadOnly:
 		return nil, ErrReadOnly
-	case s.failed.Load():
-		return nil, ErrFailed
+	case failure != nil:
+		return nil, failure
 	}
 	return g, nil
 }
 
-// rollBackLocked cuts off what a failed write left behind the tail and returns
-// the error of the write. A file that has become shorter than the tail is somebody
-// else's doing; it must not be made longer, which would fill it with zeros. s.mu
-// must be held.
-func (s *Store) rollBackLocked(g *generation, cause error) error {
-	tail := g.tail.Load()
-	info, err := g.stat()
-	switch {
-	case err != nil:
-	case info.Size() > tail:
-		err = g.file.Truncate(tail)
-	case info.Size() < tail:
-		err = &CorruptError{Path: s.path, Offset: info.Size(), Reason: "the file has been cut short"}
+// fail lets the store refuse all further writes. The first failure stays the reason.
+func (s *Store) fail(f *FailedError) {
+	if s.failure.CompareAndSwap(nil, f) {
+		s.log.Error("drive: store takes no more writes", "path", s.path, "cause", f)
 	}
-	if err != nil {
-		s.fail("could not cut off a failed write", err)
-	}
-	return cause
 }

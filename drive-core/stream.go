@@ -170,6 +170,9 @@ func (s *Store) writeDirect(hash uint64, head []byte, r io.Reader) (int64, error
 	return s.streamLocked(hash, func(g *generation, start, limit int64) (int64, uint32, error) {
 		p := pourer{file: g.file, off: start, limit: limit}
 		err := p.drain(head, r)
+		if p.err != nil && !errors.Is(p.err, ErrTooLarge) {
+			err = &FailedError{Op: "write", Err: p.err}
+		}
 		return p.size, p.sum, err
 	})
 }
@@ -192,8 +195,10 @@ func (s *Store) writeSpooled(hash uint64, head []byte, r io.Reader) (int64, erro
 		if size > limit {
 			return size, 0, ErrTooLarge
 		}
-		_, err := g.file.CopyFrom(spool, 0, start, size)
-		return size, sum, err
+		if _, err := g.file.CopyFrom(spool, 0, start, size); err != nil {
+			return size, sum, &FailedError{Op: "write", Err: err}
+		}
+		return size, sum, nil
 	})
 }
 
@@ -221,7 +226,7 @@ func (s *Store) newSpool() (spool vfs.File, remove func(), err error) {
 // on and at most limit bytes. s.mu must be held.
 func (s *Store) streamLocked(
 	hash uint64, fill func(g *generation, start, limit int64) (size int64, sum uint32, err error),
-) (int64, error) {
+) (end int64, err error) {
 	g, err := s.writableLocked()
 	if err != nil {
 		return 0, err
@@ -233,25 +238,30 @@ func (s *Store) streamLocked(
 	done := false
 	defer func() {
 		if !done { // also when the reader panics
-			_ = s.rollBackLocked(g, nil)
+			_ = s.rollBackLocked(g, err)
 		}
 	}()
 	if pad > 0 {
 		if _, err := g.file.WriteAt(zeroPad[:pad], tail); err != nil {
-			return 0, err
+			return 0, &FailedError{Op: "write", Err: err}
 		}
 	}
 	size, sum, err := fill(g, start, limit)
 	if err != nil {
 		return 0, err
 	}
-	end := start + size + metadataSize
+	end = start + size + metadataSize
 	if err := g.makeRoom(end); err != nil {
 		return 0, err
 	}
 	meta := appendMetadata(make([]byte, 0, metadataSize), metadata{keyHash: hash, prevOffset: tail, checksum: sum})
 	if _, err := g.file.WriteAt(meta, start+size); err != nil {
-		return 0, err
+		return 0, &FailedError{Op: "write", Err: err}
+	}
+	if s.opts.Sync == SyncAlways {
+		if err := s.syncTo(g, end); err != nil {
+			return 0, err
+		}
 	}
 	done = true
 	var added counts

@@ -1,7 +1,9 @@
 package drive
 
+import "runtime"
+
 // Rename stores the value of oldKey under newKey, replacing what was there, and
-// removes oldKey, both in one append, and returns the new tail. The value is
+// removes oldKey, both in one atomic batch, and returns the new tail. The value is
 // verified first. Errors: ErrSameKey, ErrNotFound, *CorruptError, and those of
 // Write.
 func (s *Store) Rename(oldKey, newKey []byte) (int64, error) {
@@ -13,39 +15,10 @@ func (s *Store) RenameHash(oldHash, newHash uint64) (int64, error) {
 	if oldHash == newHash {
 		return 0, ErrSameKey
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	g, err := s.writableLocked()
-	if err != nil {
-		return 0, err
-	}
-	e, err := s.find(oldHash)
-	if err != nil {
-		return 0, err
-	}
-	end, ok := valueTail(g.tail.Load(), e.Size())
-	if !ok || end > maxOffset-tombstoneSize {
-		return 0, ErrTooLarge
-	}
-	end += tombstoneSize
-	if err := g.makeRoom(end); err != nil {
-		return 0, err
-	}
-	b := &s.batch
-	b.start(g, end-g.tail.Load(), true)
-	err = e.m.guard(func() error {
-		if err := e.verify(); err != nil {
-			return err
-		}
-		if err := b.value(newHash, e.Bytes(), e.Checksum()); err != nil {
-			return err
-		}
-		if err := b.tombstone(oldHash); err != nil {
-			return err
-		}
-		return b.finish() // within the guard, since it reads the value
-	})
-	return s.commitLocked(err)
+	op := &renameOperation{from: oldHash, to: newHash}
+	tail, err := s.commit(op)
+	runtime.KeepAlive(op)
+	return tail, err
 }
 
 // CopyTo stores the value of key in another drive, under the same key, and
@@ -74,9 +47,7 @@ func (e Entry) copyTo(hash uint64, dst *Store) (tail int64, err error) {
 		if err := e.verify(); err != nil {
 			return err
 		}
-		dst.mu.Lock()
-		defer dst.mu.Unlock()
-		tail, err = dst.writeLocked(hash, e.Bytes(), e.Checksum())
+		tail, err = dst.commit(&valueOperation{hash, e.Bytes(), e.Checksum()})
 		return err
 	})
 	return tail, err
@@ -108,8 +79,9 @@ func (s *Store) checkOther(dst *Store) error {
 // MoveTo copies the value of key to another drive and then removes it here. It
 // returns the new tail of the drive it is removed from. If the key is overwritten
 // here while it is copied, the newer value is copied as well before it is removed.
-// After a crash between the two the value is in both. Errors: as for CopyTo; also
-// those of removing it, and then the copy stays.
+// After a crash between the two the value is in both: the copy is synced before the
+// removal, unless the other drive's mode is SyncNone. Errors: as for CopyTo; also
+// those of syncing and removing, and then the copy stays.
 func (s *Store) MoveTo(key []byte, dst *Store) (int64, error) {
 	return s.MoveToHash(KeyHash(key), dst)
 }
@@ -130,11 +102,17 @@ func (s *Store) MoveToHash(hash uint64, dst *Store) (int64, error) {
 		if _, err := e.copyTo(hash, dst); err != nil {
 			return 0, err
 		}
-		tail, newer, err := s.deleteIfStill(hash, e)
-		if err != nil || newer.IsZero() {
+		if dst.opts.Sync != SyncAlways && dst.opts.Sync != SyncNone {
+			if err := dst.Sync(); err != nil { // or a power loss could take both
+				return 0, err
+			}
+		}
+		op := &deleteIfStill{hash: hash, seen: e}
+		tail, err := s.commit(op)
+		if err != nil || op.newer.IsZero() {
 			return tail, err
 		}
-		e = newer
+		e = op.newer
 	}
 }
 
@@ -144,21 +122,4 @@ func (s *Store) checkWritable() error {
 	defer s.mu.Unlock()
 	_, err := s.writableLocked()
 	return err
-}
-
-// deleteIfStill removes hash unless it has another value than e by now, which it
-// then returns.
-func (s *Store) deleteIfStill(hash uint64, e Entry) (tail int64, newer Entry, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	g, err := s.writableLocked()
-	if err != nil {
-		return 0, Entry{}, err
-	}
-	if now := g.index.get(hash); now != 0 && (now != e.loc || g.number != e.m.file) {
-		newer, err = g.entry(now)
-		return 0, newer, err
-	}
-	tail, err = s.deleteLocked(1, func(int) uint64 { return hash })
-	return tail, Entry{}, err
 }

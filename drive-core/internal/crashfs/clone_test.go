@@ -110,7 +110,17 @@ func TestLengthAndContentAreLostEach(t *testing.T) {
 	fsys, f := durable(t, "aa")
 	write(t, f, "b", 2)
 	write(t, f, "c", 4)
-	wantOutcomes(t, fsys, short(t), "a2 ", "a2 01 ", "a2 b1 ", "a2 02 ", "a2 b1 01 ", "a2 03 ", "a2 b1 02 ", "a2 b1 01 c1 ")
+	wantOutcomes(t, fsys, short(t), "a2 ", "a2 01 ", "a2 b1 ", "a2 03 ", "a2 b1 02 ", "a2 b1 01 c1 ")
+}
+
+// TestLengthOnTheWay: a write may have made the file longer by some of its sectors.
+func TestLengthOnTheWay(t *testing.T) {
+	fsys, f := durable(t, "a")
+	write(t, f, sector("b")+"bb", 511)
+	wantOutcomes(t, fsys, short(t),
+		"a1 ", "a1 0511 ", "a1 0510 b1 ", "a1 01023 ", "a1 0510 b1 0512 ", "a1 0511 b512 ", "a1 0510 b513 ",
+		"a1 01024 ", "a1 01023 b1 ", "a1 0511 b512 01 ", "a1 0511 b513 ",
+		"a1 0510 b1 0513 ", "a1 0510 b1 0512 b1 ", "a1 0510 b513 01 ", "a1 0510 b514 ")
 }
 
 // TestTruncations: they happen or not, and nothing comes back from behind them.

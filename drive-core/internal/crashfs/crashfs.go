@@ -13,8 +13,9 @@
 //   - changes of names happen in their order; any number of the last ones is lost;
 //   - each sector of a file holds what any of the writes since the last sync left in
 //     it, whatever the other sectors hold, or what it held before them;
-//   - the length is one that the file had, or one that a write had reached half-way;
-//     what lies behind it is gone, and what within it was never kept is zero;
+//   - the length is one that the file had, or one at the end of a sector that a write
+//     had reached half-way; what lies behind it is gone, and what within it was never
+//     kept is zero;
 //   - a truncation that happened leaves zeros behind it when the file grows again.
 //
 // There are no directories to be made and no links: every directory exists.

@@ -47,8 +47,8 @@ func (n *inode) changes() []change {
 }
 
 // chooseLength chooses how many of the changes happened to the length of the file,
-// and the length: that after the last of them, or a part of the way to that after
-// the next one.
+// and the length: that after the last of them, or one at the end of a sector on the
+// way to that after the next one.
 func chooseLength(rng *rand.Rand, changes []change, durable int64) (happened int, length int64) {
 	happened = newDraw(rng).pick(len(changes) + 1)
 	length = durable
@@ -56,8 +56,9 @@ func chooseLength(rng *rand.Rand, changes []change, durable int64) (happened int
 		length = changes[happened-1].after
 	}
 	if happened < len(changes) && !changes[happened].truncation {
-		if more := changes[happened].after - length; more > 0 && rng.IntN(2) == 0 {
-			length += rng.Int64N(more)
+		first, last := length/sectorSize+1, (changes[happened].after-1)/sectorSize
+		if first <= last && rng.IntN(2) == 0 {
+			length = (first + rng.Int64N(last-first+1)) * sectorSize
 		}
 	}
 	return happened, length

@@ -1,0 +1,229 @@
+package drive
+
+import (
+	"encoding/binary"
+	"errors"
+	"io/fs"
+	"slices"
+
+	"github.com/zeebo/xxh3"
+
+	"github.com/simd-drive/go/drive-core/internal/vfs"
+)
+
+// The mark: a small file beside the drive, PATH.synced, that tells how much of the
+// drive is known to be on stable storage. The drive itself has no room for it. What
+// a power loss tears lies above the mark and is cut; damage below it is no torn
+// write, and is never cut.
+//
+// The mark is written after each sync of the drive and is itself synced only once,
+// when it is made: an older mark than the last one is still true. A drive without a
+// mark, or with that of another file, is judged by its bytes alone.
+//
+// Bytes, little-endian:
+//
+//	magic "DRVSYNC1" | state u32 | count u32 | markPoints × (tail u64, print u64) | CRC-32/IEEE u32
+//
+// State is 1, or 2 after a sync failed: then the system may hold bytes above the
+// mark in memory that it will never write. The points are tails, newest first, that
+// were on stable storage, each with the XXH3-64 of the metadata that ends there (0
+// for tail 0), by which the drive is known again.
+const (
+	markSuffix = ".synced"
+	markMagic  = "DRVSYNC1"
+	// markPoints is how many tails a mark remembers: an older one still names the drive when the metadata at the
+	// newest one is damaged.
+	markPoints = 4
+	markSize   = 16 + markPoints*16 + 4
+
+	markSynced = 1
+	markFailed = 2
+)
+
+// markPoint is a tail up to which the drive was on stable storage.
+type markPoint struct {
+	tail  int64
+	print uint64
+}
+
+// mark is the contents of a mark file. The zero mark knows nothing.
+type mark struct {
+	failed bool
+	points []markPoint // newest first, at most markPoints
+}
+
+// fingerprint returns by what the metadata that ends at a tail is known again.
+func fingerprint(metadata []byte) uint64 {
+	if len(metadata) == 0 {
+		return 0
+	}
+	return xxh3.Hash(metadata)
+}
+
+// appendMark appends the bytes of m.
+func appendMark(dst []byte, m mark) []byte {
+	begin := len(dst)
+	dst = append(dst, markMagic...)
+	state := uint32(markSynced)
+	if m.failed {
+		state = markFailed
+	}
+	dst = binary.LittleEndian.AppendUint32(dst, state)
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(m.points)))
+	for i := range markPoints {
+		var p markPoint
+		if i < len(m.points) {
+			p = m.points[i]
+		}
+		dst = binary.LittleEndian.AppendUint64(dst, uint64(p.tail))
+		dst = binary.LittleEndian.AppendUint64(dst, p.print)
+	}
+	return binary.LittleEndian.AppendUint32(dst, Checksum(dst[begin:]))
+}
+
+// parseMark reads a mark. It reports false for anything that is none.
+func parseMark(b []byte) (m mark, ok bool) {
+	if len(b) != markSize || string(b[:8]) != markMagic {
+		return mark{}, false
+	}
+	body, sum := b[:markSize-4], binary.LittleEndian.Uint32(b[markSize-4:])
+	state, count := binary.LittleEndian.Uint32(b[8:]), binary.LittleEndian.Uint32(b[12:])
+	if !matches(body, sum) || state != markSynced && state != markFailed || count > markPoints {
+		return mark{}, false
+	}
+	m.failed = state == markFailed
+	for i := range int(count) {
+		at := b[16+16*i:]
+		p := markPoint{tail: int64(binary.LittleEndian.Uint64(at)), print: binary.LittleEndian.Uint64(at[8:])}
+		if p.tail < 0 || p.tail > maxOffset {
+			return mark{}, false
+		}
+		m.points = append(m.points, p)
+	}
+	return m, true
+}
+
+// add notes that the drive is on stable storage up to p.
+func (m *mark) add(p markPoint) {
+	m.failed = false
+	if len(m.points) > 0 && m.points[0] == p {
+		return
+	}
+	// Points at or above the new one are of a tail that has been cut since.
+	m.points = slices.DeleteFunc(m.points, func(old markPoint) bool { return old.tail >= p.tail })
+	m.points = slices.Insert(m.points, 0, p)
+	m.points = m.points[:min(len(m.points), markPoints)]
+}
+
+// cutTo forgets the points above tail.
+func (m *mark) cutTo(tail int64) {
+	m.points = slices.DeleteFunc(m.points, func(p markPoint) bool { return p.tail > tail })
+}
+
+// knowledge is what a mark says of a certain drive.
+type knowledge struct {
+	known bool // the mark is of this drive
+	// synced is how far the drive has been on stable storage. It may lie behind the end of a drive that
+	// somebody has cut.
+	synced int64
+	base   int64 // the highest point that the drive confirms; an entry ends there
+	failed bool  // what lies above may be in memory only
+}
+
+// of compares m with the bytes of a drive.
+func (m mark) of(data []byte) knowledge {
+	for _, p := range m.points {
+		if p.tail > int64(len(data)) || p.tail > 0 && p.tail < minEntrySize {
+			continue
+		}
+		if fingerprint(data[max(0, p.tail-metadataSize):p.tail]) == p.print {
+			return knowledge{known: true, synced: m.points[0].tail, base: p.tail, failed: m.failed}
+		}
+	}
+	return knowledge{}
+}
+
+// readMark reads the mark of the drive at path; the zero mark if there is none.
+func readMark(fsys vfs.FS, path string) (mark, error) {
+	f, err := fsys.Open(path+markSuffix, vfs.ReadOnly, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return mark{}, nil
+	}
+	if err != nil {
+		return mark{}, err
+	}
+	b := make([]byte, markSize)
+	n, err := f.ReadAt(b, 0)
+	_ = f.Close() // nothing was written
+	if n < markSize {
+		return mark{}, err
+	}
+	m, _ := parseMark(b)
+	return m, nil
+}
+
+// marker keeps the mark of a drive that is open for writing. It is guarded by the
+// store's syncMu.
+type marker struct {
+	fsys vfs.FS
+	path string
+	file vfs.File // nil until the mark is first written
+	mark mark
+	buf  []byte
+}
+
+// note writes the mark. It is made, and made durable together with the name of the
+// drive, when it is first written; made tells so.
+func (k *marker) note(drive vfs.File, dir string) (made bool, err error) {
+	if k.file == nil {
+		if made, err = k.open(drive); err != nil {
+			return false, err
+		}
+	}
+	k.buf = appendMark(k.buf[:0], k.mark)
+	if _, err := k.file.WriteAt(k.buf, 0); err != nil || !made {
+		return false, err
+	}
+	if err := k.file.Sync(); err != nil {
+		return false, err
+	}
+	return true, k.fsys.SyncDir(dir)
+}
+
+// open opens the mark file. made tells that it was not there, or was no mark.
+func (k *marker) open(drive vfs.File) (made bool, err error) {
+	f, err := k.fsys.Open(k.path, vfs.Create, filePerm)
+	if err != nil {
+		return false, err
+	}
+	info, err := f.Stat()
+	if err == nil && info.Size() != markSize {
+		made = true
+		if err = f.Truncate(0); err == nil {
+			_ = f.CopyAttributes(drive) // a mark that others cannot write only ages
+		}
+	}
+	if err != nil {
+		return false, errors.Join(err, f.Close())
+	}
+	k.file = f
+	return made, nil
+}
+
+// covers tells whether the mark says that the drive is synced up to tail.
+func (k *marker) covers(tail int64) bool {
+	return len(k.mark.points) > 0 && k.mark.points[0].tail == tail && !k.mark.failed
+}
+
+// close closes the file; with remove it is removed.
+func (k *marker) close(remove bool) error {
+	if k.file == nil {
+		return nil
+	}
+	err := k.file.Close()
+	k.file = nil
+	if remove {
+		err = errors.Join(err, k.fsys.Remove(k.path))
+	}
+	return err
+}
