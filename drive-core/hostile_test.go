@@ -134,15 +134,15 @@ func TestHostileTails(t *testing.T) {
 	m := sample()
 	size := int64(len(m.data))
 	for name, tail := range map[string][]byte{
-		"wrong checksum":              appendValue(nil, size, 1, []byte("valid but for its checksum"), 1),
-		"link to an earlier entry":    appendMetadata([]byte("payload"), metadata{1, m.tails[1], Checksum([]byte("payload"))}),
-		"link to 0":                   appendMetadata([]byte("payload"), metadata{1, 0, Checksum([]byte("payload"))}),
-		"tombstone of two bytes":      appendMetadata([]byte{0, 0}, metadata{1, size, tombstoneChecksum}),
-		"tombstone, wrong checksum":   appendMetadata([]byte{0}, metadata{1, size, 1}),
-		"tombstone that is no zero":   appendMetadata([]byte{1}, metadata{1, size, Checksum([]byte{1})}),
-		"metadata without a payload":  appendMetadata(nil, metadata{1, size, 0}),
-		"all ones":                    bytes.Repeat([]byte{0xFF}, 4096),
-		"zeros to the next page":      make([]byte, 4096-size),
+		"wrong checksum":             appendValue(nil, size, 1, []byte("valid but for its checksum"), 1),
+		"link to an earlier entry":   appendMetadata([]byte("payload"), metadata{1, m.tails[1], Checksum([]byte("payload"))}),
+		"link to 0":                  appendMetadata([]byte("payload"), metadata{1, 0, Checksum([]byte("payload"))}),
+		"tombstone of two bytes":     appendMetadata([]byte{0, 0}, metadata{1, size, tombstoneChecksum}),
+		"tombstone, wrong checksum":  appendMetadata([]byte{0}, metadata{1, size, 1}),
+		"tombstone that is no zero":  appendMetadata([]byte{1}, metadata{1, size, Checksum([]byte{1})}),
+		"metadata without a payload": appendMetadata(nil, metadata{1, size, 0}),
+		"all ones":                   bytes.Repeat([]byte{0xFF}, 4096),
+		"zeros to the next page":     make([]byte, 4096-size),
 	} {
 		opensTo(t, name, append(m.bytes(), tail...), size)
 	}
