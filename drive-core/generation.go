@@ -1,8 +1,10 @@
 package drive
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
+	"math/bits"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -60,6 +62,9 @@ func (g *generation) cover(end int64) (*mapping, error) {
 	if g.closed {
 		return nil, ErrClosed
 	}
+	if end > maxOffset {
+		return nil, fmt.Errorf("%w: %d bytes; the format ends at 2^48", ErrTooLarge, end)
+	}
 	length := end
 	if g.pastEnd {
 		length = max(g.reserve, 2*m.size(), end+reserveSlack)
@@ -75,7 +80,12 @@ func (g *generation) cover(end int64) (*mapping, error) {
 			runtime.Gosched()
 			continue
 		}
-		if length == end {
+		switch {
+		case length > end:
+		case errors.Is(err, vfs.ErrAddressSpace):
+			return nil, fmt.Errorf("%w: %d bytes do not fit into the %d-bit addresses of this process, beside what it has mapped",
+				ErrTooLarge, end, bits.UintSize)
+		default:
 			return nil, fmt.Errorf("drive: map %d bytes: %w", end, err)
 		}
 		length = max(length/2, end)

@@ -19,3 +19,13 @@ func specialFiles(t *testing.T, dir string) []string {
 	}
 	return []string{fifo, "/dev/null", "/dev/zero"}
 }
+
+// freeBytes returns how much space the file system of dir has left.
+func freeBytes(t *testing.T, dir string) int64 {
+	t.Helper()
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		t.Fatal(err)
+	}
+	return int64(st.Bavail) * int64(st.Bsize) //nolint:unconvert // the types differ between systems
+}

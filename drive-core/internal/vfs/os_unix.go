@@ -56,10 +56,13 @@ func (osFS) SyncDir(path string) error {
 
 func (o *osFile) Map(length int64) ([]byte, func(), error) {
 	if length <= 0 || int64(int(length)) != length {
-		return nil, nil, &fs.PathError{Op: "mmap", Path: o.f.Name(), Err: unix.EINVAL}
+		return nil, nil, &fs.PathError{Op: "mmap", Path: o.f.Name(), Err: ErrAddressSpace}
 	}
 	p, err := unix.MmapPtr(int(o.f.Fd()), 0, nil, uintptr(length), unix.PROT_READ, unix.MAP_SHARED|mapNoReserve)
 	runtime.KeepAlive(o.f)
+	if errors.Is(err, unix.ENOMEM) {
+		err = ErrAddressSpace
+	}
 	if err != nil {
 		return nil, nil, &fs.PathError{Op: "mmap", Path: o.f.Name(), Err: err}
 	}

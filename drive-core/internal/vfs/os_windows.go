@@ -26,7 +26,7 @@ func (osFS) SyncDir(string) error { return nil }
 
 func (o *osFile) Map(length int64) ([]byte, func(), error) {
 	if length <= 0 || int64(int(length)) != length {
-		return nil, nil, &fs.PathError{Op: "map", Path: o.f.Name(), Err: windows.ERROR_INVALID_PARAMETER}
+		return nil, nil, &fs.PathError{Op: "map", Path: o.f.Name(), Err: ErrAddressSpace}
 	}
 	high, low := uint32(uint64(length)>>32), uint32(length)
 	section, err := windows.CreateFileMapping(windows.Handle(o.f.Fd()), nil, windows.PAGE_READONLY, high, low, nil)

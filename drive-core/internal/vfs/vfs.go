@@ -13,6 +13,8 @@ import (
 var (
 	// ErrLocked is what File.Lock returns while somebody else holds the lock.
 	ErrLocked = errors.New("vfs: locked by another file description")
+	// ErrAddressSpace is what File.Map returns when a file does not fit into the addresses of the process.
+	ErrAddressSpace = errors.New("vfs: no address space for a mapping of this length")
 	// ErrNotRegular is what FS.Open returns for anything but a regular file.
 	ErrNotRegular = errors.New("vfs: not a regular file")
 )
