@@ -8,7 +8,11 @@ import (
 	"io"
 	"math/rand/v2"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
+
+	"github.com/simd-drive/go/drive-core/internal/vfs"
 )
 
 // benchKeys is how many keys the read benchmarks spread over.
@@ -70,6 +74,46 @@ func BenchmarkWrite(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
+		})
+	}
+}
+
+// BenchmarkWriteSynced writes 128 bytes with SyncAlways, from one goroutine and from
+// many at once, beside a bare pwrite and fdatasync of as much.
+func BenchmarkWriteSynced(b *testing.B) {
+	value := bytes.Repeat([]byte{7}, 128)
+	b.Run("bare", func(b *testing.B) {
+		f, err := vfs.OS.Open(tempPath(b), vfs.Exclusive, filePerm)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer f.Close()
+		for off := int64(0); b.Loop(); off += 192 {
+			if _, err := f.WriteAt(value, off); err != nil {
+				b.Fatal(err)
+			}
+			if err := f.Sync(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	for _, writers := range []int{1, 4, 16, 64} {
+		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) {
+			s := mustOpen(b, tempPath(b), Options{Sync: SyncAlways})
+			var next atomic.Int64
+			var wg sync.WaitGroup
+			b.ResetTimer()
+			for range writers {
+				wg.Go(func() { // ends when b.N values are written; waited for below
+					for i := next.Add(1); i <= int64(b.N); i = next.Add(1) {
+						if _, err := s.WriteHash(uint64(i)*0x9E3779B97F4A7C15, value); err != nil {
+							b.Error(err)
+							return
+						}
+					}
+				})
+			}
+			wg.Wait()
 		})
 	}
 }

@@ -104,7 +104,7 @@ func (s *Store) writeMark(g *generation) {
 // syncLater sees to it that the background syncs what has just been published.
 // s.mu must be held.
 func (s *Store) syncLater() {
-	if d := s.opts.Sync.Interval(); d > 0 && !s.opts.ReadOnly {
+	if d := s.opts.Sync.Interval(); d > 0 && !s.opts.ReadOnly && s.tasks.claimSync() {
 		s.tasks.syncAfter(d, s.syncInBackground)
 	}
 }

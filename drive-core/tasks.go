@@ -36,11 +36,11 @@ func (t *tasks) start(fn func(ctx context.Context)) bool {
 	return true
 }
 
-// syncAfter calls fn once, d from now, unless a call is due already.
+// claimSync reports whether the caller is to call syncAfter: no sync is due yet.
+func (t *tasks) claimSync() bool { return !t.armed.Load() && t.armed.CompareAndSwap(false, true) }
+
+// syncAfter calls fn once, d from now. It is for who claimed it.
 func (t *tasks) syncAfter(d time.Duration, fn func()) {
-	if t.armed.Load() || !t.armed.CompareAndSwap(false, true) {
-		return
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.stopped {
