@@ -26,7 +26,7 @@ const (
 // row: these are figures of the page cache.
 func engineRows(_ context.Context, s settings) ([]row, func(), error) {
 	path := filepath.Join(s.dir, "engine.drive")
-	store, err := drive.Open(path, drive.Options{})
+	store, err := drive.Open(path, drive.Options{Sync: drive.SyncNone})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -78,7 +78,7 @@ func appendRow(dir string, size, batch int) func(context.Context, time.Duration)
 	list := items(0, batch, size)
 	return func(_ context.Context, d time.Duration) (s sample, err error) {
 		path := filepath.Join(dir, "append.drive")
-		store, err := drive.Open(path, drive.Options{})
+		store, err := drive.Open(path, drive.Options{Sync: drive.SyncNone})
 		if err != nil {
 			return s, err
 		}

@@ -75,7 +75,7 @@ func (p *peer) stop() {
 // servePeer serves everything that the comparisons need on loopback, prints
 // the addresses, and ends when standard input does.
 func servePeer(ctx context.Context, path string, out io.Writer) (err error) {
-	store, err := drive.Open(path, drive.Options{})
+	store, err := drive.Open(path, drive.Options{Sync: drive.SyncNone})
 	if err != nil {
 		return err
 	}

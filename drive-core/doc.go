@@ -18,7 +18,8 @@
 // index in memory and return an Entry over the mapping; neither a writer nor a
 // compaction makes them wait. Writes wait for each other. One Store at a time, in
 // all processes of a machine, can have a file open for writing (ErrLocked); any
-// number can have it open with Options.ReadOnly.
+// number can have it open with Options.ReadOnly, and see what is appended by
+// Store.Refresh or Options.Follow.
 //
 // # Lifetimes
 //
@@ -32,14 +33,23 @@
 //
 // # Guarantees
 //
-// A write that returned survives the end of the process, and after Store.Sync a
-// power loss. A write that failed leaves the store as it was, or, if the file could
-// not even be cut back, refusing further writes (ErrFailed). A batch is found whole
-// or not at all after the process is killed. Opening never alters a file that is no
-// drive, and saves what it cuts from a damaged one. Compaction leaves the old file
+// What a method acknowledged survives the end of the process, however it ends, and a
+// power loss as Options.Sync says: always, but for the last interval, or what the
+// system had written back. Under SyncAlways a write becomes visible only when it is
+// durable. After a failed write or sync the store takes no more writes
+// (*FailedError); reopening finds the last good state.
+//
+// A batch, a deletion of many and a rename are found whole or not at all after the
+// process is killed, and with SyncAlways after a power loss. A stream is stored when
+// it is complete, or not at all.
+//
+// Opening never alters a file that is no drive. It cuts off only what a crash tore,
+// and keeps what it cuts in a file beside the drive; damage elsewhere it refuses, or
+// leaves to the reader of the value that is damaged. Compaction leaves the old file
 // or the new one, whole. Checksums are verified by Get, Entry.Verify,
-// Entry.AppendTo, Compact, Rename, CopyTo, MoveTo and Check, and by Open for the
-// newest values; Read and View do not.
+// Entry.AppendTo, Compact, Snapshot, Restore, Rename, CopyTo, MoveTo, Scrub and
+// Check, by every recovery, and by Open for what is not known to be synced and for
+// the newest values; by Read, Find and View with Options.VerifyReads.
 //
 // # Platforms
 //
