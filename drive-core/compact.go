@@ -92,6 +92,9 @@ func (s *Store) Compact(ctx context.Context, opts CompactOptions) (CompactResult
 		next: newGeneration(file, s.fsys, s.path, s.opts.ReserveBytes),
 	}
 	if err := c.run(); err != nil {
+		if s.gen.Load() == nil {
+			err = ErrClosed // whatever failed because of that
+		}
 		return CompactResult{}, errors.Join(err, c.next.close(), s.fsys.Remove(name))
 	}
 	result, err := c.takeOver()
