@@ -345,8 +345,7 @@ func (c *compaction) swapLocked() error {
 		return errors.Join(f, c.old.close())
 	}
 	s.dirSynced = true
-	s.marker.mark = mark{} // of the file before
-	s.noteSynced(c.next, c.next.tail.Load())
+	s.noteSynced(c.next, c.next.tail.Load(), true)
 	return c.old.close()
 }
 

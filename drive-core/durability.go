@@ -48,7 +48,7 @@ func (s *Store) syncHeld(g *generation, tail int64) error {
 		}
 		s.dirSynced = true
 	}
-	s.noteSynced(g, tail)
+	s.noteSynced(g, tail, false)
 	return nil
 }
 
@@ -68,15 +68,16 @@ func (s *Store) syncFile(g *generation) error {
 		f := &FailedError{Op: "sync", Err: err}
 		s.fail(f)
 		s.marker.mark.failed = true
-		s.writeMark(g)
+		s.writeMark(g, false)
 		return f
 	}
 	return nil
 }
 
-// noteSynced writes the mark. That it cannot be written is no failure: an old mark,
-// or none, only makes recovery more careful. s.syncMu must be held.
-func (s *Store) noteSynced(g *generation, tail int64) {
+// noteSynced writes the mark; with durable, of a file that it was not of before. That
+// it cannot be written is no failure: an old mark, or none, only makes recovery more
+// careful. s.syncMu must be held.
+func (s *Store) noteSynced(g *generation, tail int64, durable bool) {
 	k := &s.marker
 	var print uint64
 	if tail > 0 {
@@ -86,14 +87,18 @@ func (s *Store) noteSynced(g *generation, tail int64) {
 		}
 		print = fingerprint(meta[:])
 	}
+	if durable {
+		k.mark = mark{}
+	}
+	k.mark.always = s.opts.Sync == SyncAlways
 	k.mark.add(markPoint{tail, print})
-	s.writeMark(g)
+	s.writeMark(g, durable)
 }
 
 // writeMark writes the mark as it is, and warns when it cannot. s.syncMu must be
 // held.
-func (s *Store) writeMark(g *generation) {
-	made, err := s.marker.note(g.file, filepath.Dir(s.realPath))
+func (s *Store) writeMark(g *generation, durable bool) {
+	made, err := s.marker.note(g.file, filepath.Dir(s.realPath), durable)
 	if err != nil {
 		s.log.Warn("drive: the mark of what is synced cannot be written", "path", s.marker.path, "err", err)
 		return

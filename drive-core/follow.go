@@ -53,7 +53,7 @@ func (s *Store) reloadLocked(old *generation) error {
 	if err != nil {
 		return err
 	}
-	g, c, err := s.load(file)
+	g, c, _, err := s.load(file)
 	if err != nil {
 		_ = file.Close() // nothing was written
 		return err

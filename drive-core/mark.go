@@ -16,16 +16,19 @@ import (
 // a power loss tears lies above the mark and is cut; damage below it is no torn
 // write, and is never cut.
 //
-// The mark is written after each sync of the drive and is itself synced only once,
-// when it is made: an older mark than the last one is still true. A drive without a
-// mark, or with that of another file, is judged by its bytes alone.
+// The mark is written after each sync of the drive. An older mark than the last one
+// is still true, so that it is itself synced only when it begins to be one of this
+// very file: when it is made, when a compaction has replaced the file, when it was
+// found not to agree. A drive without a mark, or with that of another file, is
+// judged by its bytes alone.
 //
 // Bytes, little-endian:
 //
-//	magic "DRVSYNC1" | state u32 | count u32 | markPoints × (tail u64, print u64) | CRC-32/IEEE u32
+//	magic "DRVSYNC1" | flags u32 | count u32 | markPoints × (tail u64, print u64) | CRC-32/IEEE u32
 //
-// State is 1, or 2 after a sync failed: then the system may hold bytes above the
-// mark in memory that it will never write. The points are tails, newest first, that
+// Flag markFailed is set after a sync failed: then the system may hold bytes above
+// the mark in memory that it will never write. Flag markAlways says that nothing
+// above the mark was acknowledged (SyncAlways). The points are tails, newest first, that
 // were on stable storage, each with the XXH3-64 of the metadata that ends there (0
 // for tail 0), by which the drive is known again.
 const (
@@ -36,8 +39,8 @@ const (
 	markPoints = 4
 	markSize   = 16 + markPoints*16 + 4
 
-	markSynced = 1
-	markFailed = 2
+	markFailed = 1
+	markAlways = 2
 )
 
 // markPoint is a tail up to which the drive was on stable storage.
@@ -49,6 +52,7 @@ type markPoint struct {
 // mark is the contents of a mark file. The zero mark knows nothing.
 type mark struct {
 	failed bool
+	always bool
 	points []markPoint // newest first, at most markPoints
 }
 
@@ -64,11 +68,14 @@ func fingerprint(metadata []byte) uint64 {
 func appendMark(dst []byte, m mark) []byte {
 	begin := len(dst)
 	dst = append(dst, markMagic...)
-	state := uint32(markSynced)
+	var flags uint32
 	if m.failed {
-		state = markFailed
+		flags |= markFailed
 	}
-	dst = binary.LittleEndian.AppendUint32(dst, state)
+	if m.always {
+		flags |= markAlways
+	}
+	dst = binary.LittleEndian.AppendUint32(dst, flags)
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(m.points)))
 	for i := range markPoints {
 		var p markPoint
@@ -87,11 +94,11 @@ func parseMark(b []byte) (m mark, ok bool) {
 		return mark{}, false
 	}
 	body, sum := b[:markSize-4], binary.LittleEndian.Uint32(b[markSize-4:])
-	state, count := binary.LittleEndian.Uint32(b[8:]), binary.LittleEndian.Uint32(b[12:])
-	if !matches(body, sum) || state != markSynced && state != markFailed || count > markPoints {
+	flags, count := binary.LittleEndian.Uint32(b[8:]), binary.LittleEndian.Uint32(b[12:])
+	if !matches(body, sum) || flags&^(markFailed|markAlways) != 0 || count > markPoints {
 		return mark{}, false
 	}
-	m.failed = state == markFailed
+	m.failed, m.always = flags&markFailed != 0, flags&markAlways != 0
 	for i := range int(count) {
 		at := b[16+16*i:]
 		p := markPoint{tail: int64(binary.LittleEndian.Uint64(at)), print: binary.LittleEndian.Uint64(at[8:])}
@@ -115,29 +122,26 @@ func (m *mark) add(p markPoint) {
 	m.points = m.points[:min(len(m.points), markPoints)]
 }
 
-// cutTo forgets the points above tail.
-func (m *mark) cutTo(tail int64) {
-	m.points = slices.DeleteFunc(m.points, func(p markPoint) bool { return p.tail > tail })
-}
-
 // knowledge is what a mark says of a certain drive.
 type knowledge struct {
 	known bool // the mark is of this drive
+	exact bool // and the drive agrees with its newest point
 	// synced is how far the drive has been on stable storage. It may lie behind the end of a drive that
 	// somebody has cut.
 	synced int64
 	base   int64 // the highest point that the drive confirms; an entry ends there
 	failed bool  // what lies above may be in memory only
+	always bool  // nothing above was acknowledged
 }
 
 // of compares m with the bytes of a drive.
 func (m mark) of(data []byte) knowledge {
-	for _, p := range m.points {
+	for i, p := range m.points {
 		if p.tail > int64(len(data)) || p.tail > 0 && p.tail < minEntrySize {
 			continue
 		}
 		if fingerprint(data[max(0, p.tail-metadataSize):p.tail]) == p.print {
-			return knowledge{known: true, synced: m.points[0].tail, base: p.tail, failed: m.failed}
+			return knowledge{known: true, exact: i == 0, synced: m.points[0].tail, base: p.tail, failed: m.failed, always: m.always}
 		}
 	}
 	return knowledge{}
@@ -172,19 +176,19 @@ type marker struct {
 	buf  []byte
 }
 
-// note writes the mark. It is made, and made durable together with the name of the
-// drive, when it is first written; made tells so.
-func (k *marker) note(drive vfs.File, dir string) (made bool, err error) {
+// note writes the mark. When it is made, and when durable is set, it is brought onto
+// stable storage; made tells that it was made, and the names in dir synced with it.
+func (k *marker) note(drive vfs.File, dir string, durable bool) (made bool, err error) {
 	if k.file == nil {
 		if made, err = k.open(drive); err != nil {
 			return false, err
 		}
 	}
 	k.buf = appendMark(k.buf[:0], k.mark)
-	if _, err := k.file.WriteAt(k.buf, 0); err != nil || !made {
+	if _, err := k.file.WriteAt(k.buf, 0); err != nil || !made && !durable {
 		return false, err
 	}
-	if err := k.file.Sync(); err != nil {
+	if err := k.file.Sync(); err != nil || !made {
 		return false, err
 	}
 	return true, k.fsys.SyncDir(dir)

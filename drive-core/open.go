@@ -27,9 +27,9 @@ func openIn(fsys vfs.FS, path string, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	g, counts, err := s.load(file)
+	g, counts, known, err := s.load(file)
 	if err == nil && !opts.ReadOnly {
-		err = s.begin(g)
+		err = s.begin(g, known)
 	}
 	if err != nil {
 		return nil, errors.Join(err, file.Close(), s.marker.close(false))
@@ -103,8 +103,9 @@ func (s *Store) resolvePath() (err error) {
 }
 
 // load maps the file and builds the index, repairing a torn tail unless the store is
-// read-only.
-func (s *Store) load(file vfs.File) (*generation, counts, error) {
+// read-only. It also returns what the mark said of the file.
+func (s *Store) load(file vfs.File) (*generation, counts, knowledge, error) {
+	var known knowledge
 	saved, err := readMark(s.fsys, s.realPath)
 	if err != nil {
 		s.log.Warn("drive: the mark of what is synced cannot be read", "path", s.realPath+markSuffix, "err", err)
@@ -112,20 +113,19 @@ func (s *Store) load(file vfs.File) (*generation, counts, error) {
 	s.marker = marker{fsys: s.fsys, path: s.realPath + markSuffix}
 	info, err := file.Stat()
 	if err != nil {
-		return nil, counts{}, err
+		return nil, counts{}, known, err
 	}
 	size := info.Size()
 	g := newGeneration(file, s.fsys, s.path, s.opts.ReserveBytes)
 	if size == 0 && !g.pastEnd {
-		return g, counts{}, nil
+		return g, counts{}, known, nil
 	}
 	m, err := g.cover(size)
 	if err != nil || size == 0 {
-		return g, counts{}, err
+		return g, counts{}, known, err
 	}
 	var keep int64
 	var c counts
-	var known knowledge
 	err = m.guard(func() error {
 		known = saved.of(m.data[:size])
 		keep, c, err = s.read(g, m.data[:size], known)
@@ -134,28 +134,27 @@ func (s *Store) load(file vfs.File) (*generation, counts, error) {
 	if err != nil {
 		g.view.Store(nil)
 		m.release()
-		return nil, counts{}, err
+		return nil, counts{}, known, err
 	}
-	if known.known {
-		saved.cutTo(keep)
+	if known.exact {
 		s.marker.mark = saved
 	}
 	if keep < size && s.opts.ReadOnly {
 		s.log.Warn("drive: bytes behind the last entry are ignored", "path", s.path, "offset", keep, "ignored", size-keep)
 	} else if keep < size {
 		if err := s.cut(g, keep, size); err != nil {
-			return nil, counts{}, err
+			return nil, counts{}, known, err
 		}
 	}
 	g.tail.Store(keep)
-	return g, c, nil
+	return g, c, known, nil
 }
 
 // read builds the index of a file and returns how much of the file it keeps.
 func (s *Store) read(g *generation, data []byte, k knowledge) (keep int64, c counts, err error) {
 	v := verification{newest: s.opts.VerifyBytes, above: int64(len(data)), first: true}
 	if k.known {
-		v.above = min(k.synced, v.above)
+		v.above, v.torn = min(k.synced, v.above), k.always
 	}
 	if c, err = buildIndex(g, data, v); err == nil {
 		return int64(len(data)), c, nil
@@ -183,26 +182,29 @@ func (s *Store) read(g *generation, data []byte, k knowledge) (keep int64, c cou
 	return keep, c, err
 }
 
-// begin prepares a store for writing.
-func (s *Store) begin(g *generation) error {
+// begin prepares a store for writing: before the first write the mark must be of
+// this very file, or a torn write could later not be told from damage.
+func (s *Store) begin(g *generation, k knowledge) error {
 	s.syncMu.Lock()
 	defer s.syncMu.Unlock()
 	tail := g.tail.Load()
-	if tail == 0 {
-		// Before the first write: until then the file can be told from one that is no drive only by this.
-		s.noteSynced(g, 0)
+	if k.exact && !k.failed && tail > 0 && k.always == (s.opts.Sync == SyncAlways) {
 		return nil
 	}
-	if !s.marker.mark.failed {
-		return nil
+	if k.failed {
+		// A sync failed in another life of the store. What is above the mark the system may hold in memory as if
+		// it had been written; writing it again lets the sync really write it.
+		if _, err := vfs.CopyRange(g.file, k.base, g.file, k.base, tail-k.base); err != nil {
+			return fmt.Errorf("drive: write %s again after a failed sync: %w", s.path, err)
+		}
 	}
-	// A sync failed in another life of the store. What is above the mark the system may hold in memory as if it
-	// had been written; writing it again lets the next sync really write it.
-	from := s.marker.mark.points[0].tail
-	if _, err := vfs.CopyRange(g.file, from, g.file, from, tail-from); err != nil {
-		return fmt.Errorf("drive: write %s again after a failed sync: %w", s.path, err)
+	if tail > 0 {
+		if err := s.syncFile(g); err != nil {
+			return err
+		}
 	}
-	return s.syncHeld(g, tail)
+	s.noteSynced(g, tail, true)
+	return nil
 }
 
 // buildIndex builds the index of a healthy file; otherwise it returns what is wrong.

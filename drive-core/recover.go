@@ -30,6 +30,8 @@ const (
 type verification struct {
 	newest int64 // so many payload bytes of the newest entries, and verifyMinEntries entries; negative: all
 	above  int64 // every entry that ends above this tail
+	// torn: nothing there was acknowledged, and entries are suspected (tornUnseen).
+	torn bool
 	// first: that of the first entry, which closes the chain. A damaged offset that reads as zero would close it
 	// too early.
 	first bool
@@ -51,6 +53,9 @@ func scanBackward(data []byte, v verification, visit func(located)) error {
 		e, ok := parseEntry(data, tail)
 		if !ok {
 			return &CorruptError{Offset: max(0, tail-metadataSize), Reason: "no entry ends here"}
+		}
+		if v.torn && tail > v.above && tornUnseen(data, e) {
+			return &CorruptError{Offset: e.prevOffset, Reason: "a part of the entry was never written"}
 		}
 		newest := v.newest < 0 || v.newest > 0 && (seenBytes < v.newest || seen < verifyMinEntries)
 		if newest || tail > v.above || v.first && e.prevOffset == 0 {
@@ -75,7 +80,11 @@ func scanBackward(data []byte, v verification, visit func(located)) error {
 // match its checksum. The search for those eight bytes and the running checksum
 // pass over the file once, so that the time is linear in len(data) whatever it
 // holds (times maxFirstEntries for a file made to hurt).
-func scanForward(data []byte, base int64) (goodLen int64) {
+func scanForward(data []byte, base int64) (goodLen int64) { return scanUnsynced(data, base, false) }
+
+// scanUnsynced is scanForward; with suspect, for bytes of which nothing was
+// acknowledged.
+func scanUnsynced(data []byte, base int64, suspect bool) (goodLen int64) {
 	goodLen = base
 	first := newFollower(data, base)
 	tries := 1
@@ -84,7 +93,7 @@ func scanForward(data []byte, base int64) (goodLen int64) {
 	}
 	for range tries {
 		e, ok := first.next(goodLen)
-		for ok {
+		for ok && !(suspect && tornUnseen(data, e)) {
 			goodLen = e.tail()
 			f := newFollower(data, goodLen)
 			e, ok = f.next(0)
