@@ -46,7 +46,10 @@ func serve(cfg config, log *slog.Logger, out io.Writer) (err error) {
 		return err // it says "listen" and the address
 	}
 	defer func() { _ = listener.Close() }() // mostly closed already
-	store, err := drive.Open(cfg.Storage, drive.Options{ReadOnly: cfg.ReadOnly, Logger: log})
+	store, err := drive.Open(cfg.Storage, cfg.store(log))
+	if errors.Is(err, drive.ErrCorrupt) {
+		return fmt.Errorf("open %s: %w; drive STORE recover OUT saves what is intact", cfg.Storage, err)
+	}
 	if err != nil {
 		return fmt.Errorf("open %s: %w", cfg.Storage, err)
 	}
@@ -71,7 +74,7 @@ func serve(cfg config, log *slog.Logger, out io.Writer) (err error) {
 	go func() { failed <- web.Serve(listener) }()
 
 	address := "ws://" + listener.Addr().String() + server.Path
-	log.Info("serving", "address", address, "storage", cfg.Storage, "readOnly", cfg.ReadOnly,
+	log.Info("serving", "address", address, "storage", cfg.Storage, "readOnly", cfg.ReadOnly, "sync", cfg.Sync,
 		"entries", store.Len(), "bytes", store.FileSize())
 	if _, err := fmt.Fprintln(out, address); err != nil {
 		return errors.Join(fmt.Errorf("print the address: %w", err), calls.Close())
