@@ -59,6 +59,7 @@ type batch struct {
 	changes []change
 	counts  counts
 	dirty   bool // something was, perhaps, written behind the tail
+	suspect bool // an entry looks torn (looksTorn)
 
 	hold bool // the first entry is written last
 	held heldEntry
@@ -75,7 +76,7 @@ func (b *batch) start(g *generation) {
 	tail := g.tail.Load()
 	b.g, b.begin, b.end, b.at = g, tail, tail, tail
 	b.buf, b.pieces, b.changes = b.buf[:0], b.pieces[:0], b.changes[:0]
-	b.counts, b.dirty = counts{}, false
+	b.counts, b.dirty, b.suspect = counts{}, false, false
 	b.hold, b.held = false, heldEntry{}
 	b.before, b.noted = 0, 0
 	clear(b.overlay)
@@ -108,6 +109,7 @@ func (b *batch) value(hash uint64, payload []byte, sum uint32) error {
 	b.counts.add(pad, false)
 	begin := b.end
 	b.end = start + int64(len(payload)) + metadataSize
+	b.suspect = b.suspect || looksTorn(b.end-metadataSize, hash)
 	if b.hold && begin == b.begin {
 		b.held = heldEntry{hash: hash, payload: payload, sum: sum}
 		b.at = b.end
@@ -123,6 +125,7 @@ func (b *batch) tombstone(hash uint64) error {
 	b.counts.add(0, true)
 	begin := b.end
 	b.end += tombstoneSize
+	b.suspect = b.suspect || looksTorn(b.end-metadataSize, hash)
 	if b.hold && begin == b.begin {
 		b.held = heldEntry{hash: hash, tombstone: true}
 		b.at = b.end

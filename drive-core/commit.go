@@ -69,7 +69,7 @@ func (s *Store) settleLocked(err error) error {
 		err = b.finish(settle)
 	}
 	if err == nil && settle != nil && len(b.changes) > 0 {
-		err = s.syncTo(b.g, b.end)
+		err = s.syncTo(b.g, b.end, b.suspect)
 	}
 	if err != nil {
 		if b.dirty {

@@ -345,7 +345,7 @@ func (c *compaction) swapLocked() error {
 		return errors.Join(f, c.old.close())
 	}
 	s.dirSynced = true
-	s.noteSynced(c.next, c.next.tail.Load(), true)
+	s.beginMark(c.next, c.next.tail.Load())
 	return c.old.close()
 }
 

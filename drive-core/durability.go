@@ -23,20 +23,20 @@ func (s *Store) Sync() error {
 	if failure := s.failure.Load(); failure != nil {
 		return failure
 	}
-	return s.syncHeld(g, g.tail.Load())
+	return s.syncHeld(g, g.tail.Load(), false)
 }
 
 // syncTo is syncHeld for callers that do not hold s.syncMu.
-func (s *Store) syncTo(g *generation, tail int64) error {
+func (s *Store) syncTo(g *generation, tail int64, markToo bool) error {
 	s.syncMu.Lock()
 	defer s.syncMu.Unlock()
-	return s.syncHeld(g, tail)
+	return s.syncHeld(g, tail, markToo)
 }
 
 // syncHeld syncs the file, which has been written up to tail, and the name that it
-// was given, and notes that in the mark. s.syncMu must be held. Any error is a
-// *FailedError, and the store has failed.
-func (s *Store) syncHeld(g *generation, tail int64) error {
+// was given, and notes that in the mark, which with markToo is synced as well.
+// s.syncMu must be held. Any error is a *FailedError, and the store has failed.
+func (s *Store) syncHeld(g *generation, tail int64, markToo bool) error {
 	if err := s.syncFile(g); err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func (s *Store) syncHeld(g *generation, tail int64) error {
 		}
 		s.dirSynced = true
 	}
-	s.noteSynced(g, tail, false)
+	s.noteSynced(g, tail, markToo)
 	return nil
 }
 
@@ -74,24 +74,30 @@ func (s *Store) syncFile(g *generation) error {
 	return nil
 }
 
-// noteSynced writes the mark; with durable, of a file that it was not of before. That
-// it cannot be written is no failure: an old mark, or none, only makes recovery more
-// careful. s.syncMu must be held.
+// beginMark writes the mark of a file that it was not of before. s.syncMu must be
+// held.
+func (s *Store) beginMark(g *generation, tail int64) {
+	s.marker.mark = mark{always: s.opts.Sync == SyncAlways}
+	if info, err := g.stat(); err == nil {
+		s.marker.mark.file = s.fsys.FileID(info)
+	}
+	s.noteSynced(g, tail, true)
+}
+
+// noteSynced writes the mark, and with durable syncs it. That it cannot be written is
+// no failure: an old mark, or none, only makes recovery more careful. s.syncMu must
+// be held.
 func (s *Store) noteSynced(g *generation, tail int64, durable bool) {
 	k := &s.marker
-	var print uint64
+	var sum uint64
 	if tail > 0 {
 		var meta [metadataSize]byte
 		if _, err := g.file.ReadAt(meta[:], tail-metadataSize); err != nil {
 			return
 		}
-		print = fingerprint(meta[:])
+		sum = fingerprint(meta[:])
 	}
-	if durable {
-		k.mark = mark{}
-	}
-	k.mark.always = s.opts.Sync == SyncAlways
-	k.mark.add(markPoint{tail, print})
+	k.mark.add(markPoint{tail, sum})
 	s.writeMark(g, durable)
 }
 

@@ -127,7 +127,7 @@ func (s *Store) load(file vfs.File) (*generation, counts, knowledge, error) {
 	var keep int64
 	var c counts
 	err = m.guard(func() error {
-		known = saved.of(m.data[:size])
+		known = saved.of(m.data[:size], s.fsys.FileID(info))
 		keep, c, err = s.read(g, m.data[:size], known)
 		return err
 	})
@@ -203,7 +203,7 @@ func (s *Store) begin(g *generation, k knowledge) error {
 			return err
 		}
 	}
-	s.noteSynced(g, tail, true)
+	s.beginMark(g, tail)
 	return nil
 }
 

@@ -30,7 +30,7 @@ const (
 type verification struct {
 	newest int64 // so many payload bytes of the newest entries, and verifyMinEntries entries; negative: all
 	above  int64 // every entry that ends above this tail
-	// torn: nothing there was acknowledged, and entries are suspected (tornUnseen).
+	// torn: what looks torn there is torn (looksTorn).
 	torn bool
 	// first: that of the first entry, which closes the chain. A damaged offset that reads as zero would close it
 	// too early.
@@ -54,7 +54,7 @@ func scanBackward(data []byte, v verification, visit func(located)) error {
 		if !ok {
 			return &CorruptError{Offset: max(0, tail-metadataSize), Reason: "no entry ends here"}
 		}
-		if v.torn && tail > v.above && tornUnseen(data, e) {
+		if v.torn && tail > v.above && looksTorn(e.end, e.keyHash) {
 			return &CorruptError{Offset: e.prevOffset, Reason: "a part of the entry was never written"}
 		}
 		newest := v.newest < 0 || v.newest > 0 && (seenBytes < v.newest || seen < verifyMinEntries)
@@ -82,8 +82,7 @@ func scanBackward(data []byte, v verification, visit func(located)) error {
 // holds (times maxFirstEntries for a file made to hurt).
 func scanForward(data []byte, base int64) (goodLen int64) { return scanUnsynced(data, base, false) }
 
-// scanUnsynced is scanForward; with suspect, for bytes of which nothing was
-// acknowledged.
+// scanUnsynced is scanForward; with suspect, what looks torn is no entry.
 func scanUnsynced(data []byte, base int64, suspect bool) (goodLen int64) {
 	goodLen = base
 	first := newFollower(data, base)
@@ -93,7 +92,7 @@ func scanUnsynced(data []byte, base int64, suspect bool) (goodLen int64) {
 	}
 	for range tries {
 		e, ok := first.next(goodLen)
-		for ok && !(suspect && tornUnseen(data, e)) {
+		for ok && !(suspect && looksTorn(e.end, e.keyHash)) {
 			goodLen = e.tail()
 			f := newFollower(data, goodLen)
 			e, ok = f.next(0)

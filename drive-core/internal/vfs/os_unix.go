@@ -71,6 +71,14 @@ func (o *osFile) Map(length int64) ([]byte, func(), error) {
 	return data, func() { _ = unix.MunmapPtr(p, uintptr(length)) }, nil
 }
 
+// fileID returns the inode number.
+func fileID(info fs.FileInfo) uint64 {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return st.Ino
+	}
+	return 0
+}
+
 // copyOwner tries to give f the owner and group that info tells of.
 func copyOwner(f *os.File, info fs.FileInfo) {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {

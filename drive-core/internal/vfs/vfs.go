@@ -63,6 +63,9 @@ type FS interface {
 	Remove(path string) error
 	// SyncDir makes the names in a directory durable.
 	SyncDir(path string) error
+	// FileID returns a number by which a file is known again after it was closed, whatever its name and its
+	// contents; 0 where there is none. Another file may have it when this one is gone.
+	FileID(info fs.FileInfo) uint64
 	// MapsPastEnd tells whether bytes that are appended to a file later show in a mapping that was longer than
 	// the file when it was made.
 	MapsPastEnd() bool
