@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/simd-drive/go/drive-core"
 	"github.com/simd-drive/go/drive-ws-client"
@@ -25,6 +26,10 @@ import (
 const (
 	// cutRounds is how often the file is cut and mended.
 	cutRounds = 60
+	// cutListed is how many further values lie behind the cut, for listings.
+	cutListed = 32
+	// cutPatience is how long a call may take.
+	cutPatience = 20 * time.Second
 	// cutReads is how many answers each reader gets between two of these.
 	cutReads = 3
 )
@@ -73,7 +78,7 @@ func cutReaders() map[string]func(ctx context.Context, c *driveclient.Client) er
 		_, err := c.Snapshot(ctx, io.Discard, driveclient.SnapshotOptions{})
 		return err
 	}
-	readers["entries"] = func(ctx context.Context, c *driveclient.Client) error {
+	entries := func(ctx context.Context, c *driveclient.Client) error {
 		for e, err := range c.Entries(ctx, driveclient.EntriesOptions{ValueLimit: driveclient.MaxEntryValue}) {
 			if err != nil {
 				return err
@@ -83,6 +88,9 @@ func cutReaders() map[string]func(ctx context.Context, c *driveclient.Client) er
 			}
 		}
 		return nil
+	}
+	for i := range 4 { // a moment between copying and sending is rare
+		readers[fmt.Sprint("entries ", i)] = entries
 	}
 	return readers
 }
@@ -123,7 +131,9 @@ func TestFileCutUnderReaders(t *testing.T) {
 		done.Go(func() { // until the rounds are over
 			defer close(tick)
 			for {
-				err := read(ctx, c)
+				patient, stop := context.WithTimeout(ctx, cutPatience)
+				err := read(patient, c)
+				stop()
 				switch {
 				case ctx.Err() != nil:
 					return
@@ -189,6 +199,11 @@ func cutFile(t *testing.T, path string) (keep int64, whole []byte) {
 	}
 	// What is cut shall be whole pages: within one the bytes would read as zeros.
 	keep, err = store.Write([]byte("filler"), make([]byte, os.Getpagesize()))
+	for i := range cutListed {
+		if err == nil {
+			_, err = store.Write(fmt.Append(nil, "listed-", i), cutValue(cutSizes[1]))
+		}
+	}
 	for _, size := range cutSizes {
 		if err == nil {
 			_, err = store.Write(cutKey(size), cutValue(size))
