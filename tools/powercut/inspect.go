@@ -3,13 +3,13 @@
 package powercut
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -33,11 +33,10 @@ type foundValue struct {
 
 // withMounted mounts a disk on dir, calls fn and unmounts it.
 func withMounted(im *image, dir string, fn func() error) (err error) {
-	fd, err := unix.MemfdCreate("powercut-disk", unix.MFD_CLOEXEC)
+	file, err := newMemfd("powercut-disk")
 	if err != nil {
-		return fmt.Errorf("memfd: %w", err)
+		return err
 	}
-	file := os.NewFile(uintptr(fd), "disk")
 	defer file.Close() //nolint:errcheck // the loop device has it open
 	if err := im.writeTo(file); err != nil {
 		return err
@@ -52,6 +51,16 @@ func withMounted(im *image, dir string, fn func() error) (err error) {
 		err = errors.Join(err, unix.Unmount(dir, unix.MNT_DETACH))
 	}()
 	return fn()
+}
+
+// inspectSafely is inspect, for which a panic is an error.
+func inspectSafely(dir string, m mode, writers []writerID) (f *found, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+		}
+	}()
+	return inspect(dir, m, writers)
 }
 
 // inspect opens the drive in dir and reads all of it; opens it again, which must
@@ -129,8 +138,7 @@ func contents(dir string) (map[string]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		sum := sha256.Sum256(data)
-		files[d.Name()] = fmt.Sprintf("%d bytes, %x", len(data), sum[:4])
+		files[d.Name()] = fmt.Sprintf("%d bytes, %08x", len(data), drive.Checksum(data))
 	}
 	return files, nil
 }

@@ -22,7 +22,7 @@ func TestFlushesAreSeen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := startSession(t.TempDir(), newDisk(t), pos)
+	s, err := startSession(t.TempDir(), newDisk(t), quiet, pos)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestLostSyncsAreNoticed(t *testing.T) {
 		t.Run(m.name, func(t *testing.T) {
 			claimed := m
 			m.sync = drive.SyncNone
-			h, err := runWorkload(t.Context(), t.TempDir(), empty, m, 1, drawSeed(t), 150)
+			h, err := runWorkload(t.Context(), t.TempDir(), empty, m, quiet, 1, drawSeed(t), 150)
 			if err != nil {
 				t.Fatal(err)
 			}
