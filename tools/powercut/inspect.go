@@ -68,7 +68,11 @@ func inspectSafely(dir string, m mode, writers []writerID) (f *found, err error)
 func inspect(dir string, m mode, writers []writerID) (*found, error) {
 	path := filepath.Join(dir, driveName)
 	f := &found{values: map[writerID][]foundValue{}}
-	err := withStore(path, m, func(s *drive.Store) error { return f.readAll(s, m, writers) })
+	crashed, err := contents(dir)
+	if err != nil {
+		return nil, err
+	}
+	err = withStore(path, m, func(s *drive.Store) error { return f.readAll(s, m, writers) })
 	if err != nil {
 		f.openErr = err
 		return f, nil
@@ -88,7 +92,7 @@ func inspect(dir string, m mode, writers []writerID) (*found, error) {
 		f.strange = append(f.strange, fmt.Sprintf("opening again made of %v %v", before, after))
 	}
 	for name := range after {
-		if strings.HasPrefix(name, driveName+".cut-") {
+		if _, old := crashed[name]; !old && name != driveName {
 			f.cuts++
 		}
 	}
