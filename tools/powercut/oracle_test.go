@@ -11,7 +11,7 @@ import (
 	drive "github.com/simd-drive/go/drive-core"
 )
 
-// testHistory is one writer that, 200 ms after one another: writes key 0;
+// testHistory is one writer that, 250 ms after one another: writes key 0;
 // writes keys 1, 2 and 3 in a batch; renames 0 to 4; syncs; overwrites key 2; deletes
 // key 1; deletes 2 and 3 in a batch. Call n is made behind record 10n-5 and answered
 // behind record 10n.
@@ -26,19 +26,19 @@ func testHistory(m mode) *history {
 		{kind: opDelete, keys: []int{1}},
 		{kind: opDeleteBatch, keys: []int{2, 3}},
 	}}
-	h := &history{mode: m, plans: []*plan{p}, calls: [][]call{nil}, result: &recording{log: make([]record, 100), end: 2 * time.Second}}
+	h := &history{mode: m, plans: []*plan{p}, calls: [][]call{nil}, result: &recording{log: make([]record, 100), end: 2500 * time.Millisecond}}
 	for i := range p.ops {
 		state := p.states[i]
 		p.ops[i].apply(&state)
 		p.states = append(p.states, state)
 		n := uint64(i + 1)
 		h.calls[0] = append(h.calls[0], call{
-			issued:       moment{2 * n, 10*n - 5, time.Duration(n)*200*time.Millisecond - time.Millisecond},
-			acknowledged: moment{2*n + 1, 10 * n, time.Duration(n) * 200 * time.Millisecond},
+			issued:       moment{2 * n, 10*n - 5, time.Duration(n)*250*time.Millisecond - time.Millisecond},
+			acknowledged: moment{2*n + 1, 10 * n, time.Duration(n) * 250 * time.Millisecond},
 		})
 	}
 	for i := range h.result.log {
-		h.result.log[i].at = time.Duration(i) * 20 * time.Millisecond
+		h.result.log[i].at = time.Duration(i) * 25 * time.Millisecond
 	}
 	return h
 }

@@ -84,6 +84,9 @@ func mustRun(t *testing.T, base *image, m mode, around conditions, round int, se
 	rec := h.result
 	t.Logf("round %d, %s: %d calls in %v; the disk saw %d records, %d of them flushes, %d MiB",
 		round, around.name, n, (rec.end - rec.time(0)).Round(time.Millisecond), len(rec.log), rec.flushes(), rec.bytes()>>20)
+	if m.sync.Interval() > 0 {
+		t.Logf("round %d: as the machine halted at times, a sync may take %v", round, h.syncTime().Round(time.Millisecond))
+	}
 	return h
 }
 
