@@ -30,23 +30,26 @@ type inPlace struct {
 	payload []byte
 }
 
-// heldEntry is the first entry of a batch, when it is to be written last.
-type heldEntry struct {
-	hash      uint64
-	payload   []byte
-	sum       uint32
-	tombstone bool
+// sealSize is the end of an entry's metadata, from the previous offset on: all of an
+// entry that its other bytes tell beforehand.
+const sealSize = metadataSize - 8
+
+// seal is what closes the chain of a batch, when it is to be written last.
+type seal struct {
+	at    int64
+	bytes [sealSize]byte
 }
 
 // batch is a number of entries on their way into the file: they are encoded one
 // after another, written together, and then published. It belongs to the writer;
 // its memory is used again.
 //
-// A batch that holds its first entry is whole or absent whatever happens: all that
-// is behind the first entry is written first, and the first entry last. Until then
-// what is written is linked to nothing: its chain of previous offsets leads into the
-// gap, and opening finds no entry in the gap and cuts the file back to where it
-// ended before.
+// A batch that holds its seal is whole or absent whatever happens: the previous
+// offset and the checksum of its first entry are written last, after all the rest.
+// Until then what is written is linked to nothing: its chain of previous offsets
+// leads to an entry that is none, and opening cuts the file back to where it ended
+// before. The seal may be torn: whatever part of it is written, it is the seal, or
+// contradicts the entry. (The key hash, which nothing contradicts, is no part of it.)
 type batch struct {
 	g     *generation
 	begin int64 // the tail before the batch
@@ -59,10 +62,9 @@ type batch struct {
 	changes []change
 	counts  counts
 	dirty   bool // something was, perhaps, written behind the tail
-	suspect bool // an entry looks torn (looksTorn)
 
-	hold bool // the first entry is written last
-	held heldEntry
+	hold bool // the seal is written last
+	seal seal
 
 	// What the operations before the present one do to the index, for those that ask: several operations may
 	// share a batch.
@@ -76,8 +78,8 @@ func (b *batch) start(g *generation) {
 	tail := g.tail.Load()
 	b.g, b.begin, b.end, b.at = g, tail, tail, tail
 	b.buf, b.pieces, b.changes = b.buf[:0], b.pieces[:0], b.changes[:0]
-	b.counts, b.dirty, b.suspect = counts{}, false, false
-	b.hold, b.held = false, heldEntry{}
+	b.counts, b.dirty = counts{}, false
+	b.hold = false
 	b.before, b.noted = 0, 0
 	clear(b.overlay)
 }
@@ -109,13 +111,8 @@ func (b *batch) value(hash uint64, payload []byte, sum uint32) error {
 	b.counts.add(pad, false)
 	begin := b.end
 	b.end = start + int64(len(payload)) + metadataSize
-	b.suspect = b.suspect || looksTorn(b.end-metadataSize, hash)
-	if b.hold && begin == b.begin {
-		b.held = heldEntry{hash: hash, payload: payload, sum: sum}
-		b.at = b.end
-		return nil
-	}
 	b.encode(begin, hash, payload, sum)
+	b.withhold(begin)
 	return b.flushFull()
 }
 
@@ -125,14 +122,21 @@ func (b *batch) tombstone(hash uint64) error {
 	b.counts.add(0, true)
 	begin := b.end
 	b.end += tombstoneSize
-	b.suspect = b.suspect || looksTorn(b.end-metadataSize, hash)
-	if b.hold && begin == b.begin {
-		b.held = heldEntry{hash: hash, tombstone: true}
-		b.at = b.end
-		return nil
-	}
 	b.buf = appendTombstone(b.buf, begin, hash)
+	b.withhold(begin)
 	return b.flushFull()
+}
+
+// withhold takes the seal out of the entry that began at begin and has just been
+// encoded, if it is the first of a batch that holds it.
+func (b *batch) withhold(begin int64) {
+	if !b.hold || begin != b.begin {
+		return
+	}
+	end := b.buf[len(b.buf)-sealSize:]
+	b.seal.at = b.end - sealSize
+	copy(b.seal.bytes[:], end)
+	clear(end)
 }
 
 // encode puts a value that begins at tail into the buffer.
@@ -190,7 +194,7 @@ func (b *batch) flush() error {
 	return nil
 }
 
-// finish writes what is left, the held entry last. Before that it calls settle,
+// finish writes what is left, the seal last. Before that it calls settle,
 // unless nil, which brings what is written so far onto stable storage.
 func (b *batch) finish(settle func() error) error {
 	if err := b.flush(); err != nil {
@@ -204,20 +208,14 @@ func (b *batch) finish(settle func() error) error {
 			return err
 		}
 	}
-	held := b.held
-	b.held = heldEntry{}
-	b.at = b.begin
-	if held.tombstone {
-		b.buf = appendTombstone(b.buf, b.begin, held.hash)
-	} else {
-		b.encode(b.begin, held.hash, held.payload, held.sum)
-	}
+	b.at = b.seal.at
+	b.buf = append(b.buf, b.seal.bytes[:]...)
 	return b.flush()
 }
 
 // release lets go of the caller's memory and of buffers that have grown large.
 func (b *batch) release() {
-	b.g, b.held = nil, heldEntry{}
+	b.g = nil
 	clear(b.pieces[:cap(b.pieces)])
 	if cap(b.buf) > keepBuffer {
 		b.buf = nil

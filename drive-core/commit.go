@@ -39,7 +39,7 @@ func (s *Store) commitLocked(op operation) (int64, error) {
 }
 
 // planLocked plans an operation. With alone, nothing else is in the batch, which
-// then holds its first entry only if it must.
+// then holds its seal only if it must.
 func (s *Store) planLocked(op operation, alone bool) error {
 	b := &s.batch
 	end, err := op.plan(b)
@@ -69,7 +69,7 @@ func (s *Store) settleLocked(err error) error {
 		err = b.finish(settle)
 	}
 	if err == nil && settle != nil && len(b.changes) > 0 {
-		err = s.syncTo(b.g, b.end, b.suspect)
+		err = s.syncTo(b.g, b.end)
 	}
 	if err != nil {
 		if b.dirty {

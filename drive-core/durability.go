@@ -23,20 +23,20 @@ func (s *Store) Sync() error {
 	if failure := s.failure.Load(); failure != nil {
 		return failure
 	}
-	return s.syncHeld(g, g.tail.Load(), false)
+	return s.syncHeld(g, g.tail.Load())
 }
 
 // syncTo is syncHeld for callers that do not hold s.syncMu.
-func (s *Store) syncTo(g *generation, tail int64, markToo bool) error {
+func (s *Store) syncTo(g *generation, tail int64) error {
 	s.syncMu.Lock()
 	defer s.syncMu.Unlock()
-	return s.syncHeld(g, tail, markToo)
+	return s.syncHeld(g, tail)
 }
 
 // syncHeld syncs the file, which has been written up to tail, and the name that it
-// was given, and notes that in the mark, which with markToo is synced as well.
-// s.syncMu must be held. Any error is a *FailedError, and the store has failed.
-func (s *Store) syncHeld(g *generation, tail int64, markToo bool) error {
+// was given, and notes that in the mark. s.syncMu must be held. Any error is a
+// *FailedError, and the store has failed.
+func (s *Store) syncHeld(g *generation, tail int64) error {
 	if err := s.syncFile(g); err != nil {
 		return err
 	}
@@ -48,11 +48,11 @@ func (s *Store) syncHeld(g *generation, tail int64, markToo bool) error {
 		}
 		s.dirSynced = true
 	}
-	s.noteSynced(g, tail, markToo)
+	s.noteSynced(g, tail, false)
 	return nil
 }
 
-// syncBatch syncs what a batch has written so far, before its first entry.
+// syncBatch syncs what a batch has written so far, before its seal.
 func (s *Store) syncBatch() error {
 	s.syncMu.Lock()
 	defer s.syncMu.Unlock()
@@ -77,7 +77,7 @@ func (s *Store) syncFile(g *generation) error {
 // beginMark writes the mark of a file that it was not of before. s.syncMu must be
 // held.
 func (s *Store) beginMark(g *generation, tail int64) {
-	s.marker.mark = mark{always: s.opts.Sync == SyncAlways}
+	s.marker.mark = mark{}
 	if info, err := g.stat(); err == nil {
 		s.marker.mark.file = s.fsys.FileID(info)
 	}

@@ -27,8 +27,7 @@ import (
 //	magic "DRVSYNC1" | flags u32 | count u32 | file u64 | markPoints × (tail u64, print u64) | CRC-32/IEEE u32
 //
 // Flag markFailed is set after a sync failed: then the system may hold bytes above
-// the mark in memory that it will never write. Flag markAlways says that nothing
-// above the mark that looks torn was acknowledged (SyncAlways). The points are tails, newest first, that
+// the mark in memory that it will never write. The points are tails, newest first, that
 // were on stable storage, each with the XXH3-64 of the metadata that ends there. By
 // the newest the drive is known again; by an older one, or by tail 0, which is a point
 // until there is another, only if the number of its file agrees as well.
@@ -42,7 +41,6 @@ const (
 	markSize   = markHead + markPoints*16 + 4
 
 	markFailed = 1
-	markAlways = 2
 )
 
 // markPoint is a tail up to which the drive was on stable storage.
@@ -54,7 +52,6 @@ type markPoint struct {
 // mark is the contents of a mark file. The zero mark knows nothing.
 type mark struct {
 	failed bool
-	always bool
 	file   uint64      // number of the file, 0 if it has none
 	points []markPoint // newest first, at most markPoints
 }
@@ -74,9 +71,6 @@ func appendMark(dst []byte, m mark) []byte {
 	var flags uint32
 	if m.failed {
 		flags |= markFailed
-	}
-	if m.always {
-		flags |= markAlways
 	}
 	dst = binary.LittleEndian.AppendUint32(dst, flags)
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(m.points)))
@@ -99,10 +93,10 @@ func parseMark(b []byte) (m mark, ok bool) {
 	}
 	body, sum := b[:markSize-4], binary.LittleEndian.Uint32(b[markSize-4:])
 	flags, count := binary.LittleEndian.Uint32(b[8:]), binary.LittleEndian.Uint32(b[12:])
-	if !matches(body, sum) || flags&^(markFailed|markAlways) != 0 || count > markPoints {
+	if !matches(body, sum) || flags&^markFailed != 0 || count > markPoints {
 		return mark{}, false
 	}
-	m.failed, m.always = flags&markFailed != 0, flags&markAlways != 0
+	m.failed = flags&markFailed != 0
 	m.file = binary.LittleEndian.Uint64(b[16:])
 	for i := range int(count) {
 		at := b[markHead+16*i:]
@@ -136,7 +130,6 @@ type knowledge struct {
 	synced int64
 	base   int64 // the highest point that the drive confirms; an entry ends there
 	failed bool  // what lies above may be in memory only
-	always bool  // nothing above that looks torn was acknowledged
 }
 
 // of compares m with the bytes of a drive, and with the number of its file.
@@ -149,7 +142,7 @@ func (m mark) of(data []byte, file uint64) knowledge {
 			continue
 		}
 		if fingerprint(data[max(0, p.tail-metadataSize):p.tail]) == p.sum {
-			return knowledge{known: true, exact: i == 0, synced: m.points[0].tail, base: p.tail, failed: m.failed, always: m.always}
+			return knowledge{known: true, exact: i == 0, synced: m.points[0].tail, base: p.tail, failed: m.failed}
 		}
 	}
 	return knowledge{}
@@ -196,10 +189,10 @@ func (k *marker) note(drive vfs.File, dir string, durable bool) (made bool, err 
 	if _, err := k.file.WriteAt(k.buf, 0); err != nil || !made && !durable {
 		return false, err
 	}
-	if err := k.file.Sync(); err != nil || !made {
+	if err := k.file.Sync(); err != nil {
 		return false, err
 	}
-	return true, k.fsys.SyncDir(dir)
+	return true, k.fsys.SyncDir(dir) // its maker may have been killed before
 }
 
 // open opens the mark file. made tells that it was not there, or was no mark.

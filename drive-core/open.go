@@ -154,7 +154,7 @@ func (s *Store) load(file vfs.File) (*generation, counts, knowledge, error) {
 func (s *Store) read(g *generation, data []byte, k knowledge) (keep int64, c counts, err error) {
 	v := verification{newest: s.opts.VerifyBytes, above: int64(len(data)), first: true}
 	if k.known {
-		v.above, v.torn = min(k.synced, v.above), k.always
+		v.above = min(k.synced, v.above)
 	}
 	if c, err = buildIndex(g, data, v); err == nil {
 		return int64(len(data)), c, nil
@@ -188,7 +188,8 @@ func (s *Store) begin(g *generation, k knowledge) error {
 	s.syncMu.Lock()
 	defer s.syncMu.Unlock()
 	tail := g.tail.Load()
-	if k.exact && !k.failed && tail > 0 && k.always == (s.opts.Sync == SyncAlways) {
+	if k.exact && !k.failed && tail > 0 && k.synced == tail {
+		s.writeMark(g, true)
 		return nil
 	}
 	if k.failed {
@@ -203,6 +204,11 @@ func (s *Store) begin(g *generation, k knowledge) error {
 			return err
 		}
 	}
+	// The name first: a compaction that was killed may have left the file before under it.
+	if err := s.fsys.SyncDir(filepath.Dir(s.realPath)); err != nil {
+		return err
+	}
+	s.dirSynced = true
 	s.beginMark(g, tail)
 	return nil
 }

@@ -30,8 +30,6 @@ const (
 type verification struct {
 	newest int64 // so many payload bytes of the newest entries, and verifyMinEntries entries; negative: all
 	above  int64 // every entry that ends above this tail
-	// torn: what looks torn there is torn (looksTorn).
-	torn bool
 	// first: that of the first entry, which closes the chain. A damaged offset that reads as zero would close it
 	// too early.
 	first bool
@@ -53,9 +51,6 @@ func scanBackward(data []byte, v verification, visit func(located)) error {
 		e, ok := parseEntry(data, tail)
 		if !ok {
 			return &CorruptError{Offset: max(0, tail-metadataSize), Reason: "no entry ends here"}
-		}
-		if v.torn && tail > v.above && looksTorn(e.end, e.keyHash) {
-			return &CorruptError{Offset: e.prevOffset, Reason: "a part of the entry was never written"}
 		}
 		newest := v.newest < 0 || v.newest > 0 && (seenBytes < v.newest || seen < verifyMinEntries)
 		if newest || tail > v.above || v.first && e.prevOffset == 0 {
@@ -80,10 +75,7 @@ func scanBackward(data []byte, v verification, visit func(located)) error {
 // match its checksum. The search for those eight bytes and the running checksum
 // pass over the file once, so that the time is linear in len(data) whatever it
 // holds (times maxFirstEntries for a file made to hurt).
-func scanForward(data []byte, base int64) (goodLen int64) { return scanUnsynced(data, base, false) }
-
-// scanUnsynced is scanForward; with suspect, what looks torn is no entry.
-func scanUnsynced(data []byte, base int64, suspect bool) (goodLen int64) {
+func scanForward(data []byte, base int64) (goodLen int64) {
 	goodLen = base
 	first := newFollower(data, base)
 	tries := 1
@@ -92,7 +84,7 @@ func scanUnsynced(data []byte, base int64, suspect bool) (goodLen int64) {
 	}
 	for range tries {
 		e, ok := first.next(goodLen)
-		for ok && !(suspect && looksTorn(e.end, e.keyHash)) {
+		for ok {
 			goodLen = e.tail()
 			f := newFollower(data, goodLen)
 			e, ok = f.next(0)

@@ -112,7 +112,7 @@ func (s *Store) closeLocked() error {
 	tail := g.tail.Load()
 	if !s.opts.ReadOnly {
 		if s.failure.Load() == nil && !s.marker.covers(tail) {
-			err = s.syncHeld(g, tail, false)
+			err = s.syncHeld(g, tail)
 		}
 		// The mark of an empty drive would only be mistaken for that of a file that takes its name.
 		if e := s.marker.close(tail == 0 && s.failure.Load() == nil); e != nil {

@@ -259,7 +259,7 @@ func (s *Store) streamLocked(
 		return 0, &FailedError{Op: "write", Err: err}
 	}
 	if s.opts.Sync == SyncAlways {
-		if err := s.syncTo(g, end, looksTorn(start+size, hash)); err != nil {
+		if err := s.syncTo(g, end); err != nil {
 			return 0, err
 		}
 	}
