@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime"
 	"strconv"
 	"syscall"
 	"time"
@@ -30,6 +31,11 @@ const (
 	// maxHeaderBytes bounds the header of a request.
 	maxHeaderBytes = 64 << 10
 )
+
+// ballastBytes is memory that is reserved and never touched. Values are copied for
+// sending and live for moments; in a heap as small as this program's they would call
+// for a collection every few MiB, which took a third of its time.
+const ballastBytes = 32 << 20
 
 // errCutOff reports calls that a second signal or the end of the grace ended.
 var errCutOff = errors.New("calls in flight were cut off")
@@ -58,6 +64,8 @@ func serve(cfg config, log *slog.Logger, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	ballast := make([]byte, ballastBytes)
+	defer runtime.KeepAlive(ballast)
 	web := &http.Server{
 		Handler:           calls,
 		ReadHeaderTimeout: headerTimeout,

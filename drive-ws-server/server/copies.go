@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"sync"
-	"time"
 
 	rpc "github.com/simd-drive/go/muxio-rpc-service"
 )
@@ -26,9 +25,6 @@ const (
 	// countedBytes is the smallest response that counts for Options.MaxPendingBytes.
 	// Smaller ones are bounded by the number of calls.
 	countedBytes = 64 << 10
-	// pendingWait is how long a response waits for others to be sent, when they take
-	// all of Options.MaxPendingBytes, before it is refused.
-	pendingWait = time.Second
 )
 
 // chunks holds the buffers of streams. Sending borrows a buffer until it returns.
@@ -41,13 +37,15 @@ func (s *service) reserve(ctx context.Context, n int64) error {
 	if n < countedBytes {
 		return nil
 	}
-	waiting, cancel := context.WithTimeout(ctx, pendingWait)
-	defer cancel()
-	if s.pending.Acquire(waiting, n) != nil {
-		if err := ctx.Err(); err != nil {
-			return err
+	if !s.pending.TryAcquire(n) {
+		waiting, cancel := context.WithTimeout(ctx, s.pendingWait)
+		defer cancel()
+		if s.pending.Acquire(waiting, n) != nil {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			return rpc.Errorf(rpc.ResourceExhausted, "no room for %d bytes: other responses wait to be sent; stream the values", n)
 		}
-		return rpc.Errorf(rpc.ResourceExhausted, "no room for %d bytes: other responses wait to be sent; stream the values", n)
 	}
 	context.AfterFunc(ctx, func() { s.pending.Release(n) })
 	return nil

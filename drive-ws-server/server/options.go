@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"time"
 
 	rpc "github.com/simd-drive/go/muxio-rpc-service"
 	wsserver "github.com/simd-drive/go/muxio-ws-server"
@@ -14,7 +15,9 @@ const Path = "/ws"
 
 const (
 	// DefaultMaxPendingBytes is the default of [Options.MaxPendingBytes].
-	DefaultMaxPendingBytes = 512 << 20
+	DefaultMaxPendingBytes = 256 << 20
+	// DefaultPendingWait is the default of [Options.PendingWait].
+	DefaultPendingWait = 5 * time.Second
 	// responseOverheadBytes is the room that a response takes beside the
 	// values in it: the fields of one result are at most 16 bytes.
 	responseOverheadBytes = 16
@@ -36,11 +39,14 @@ type Options struct {
 	// [rpc.DefaultMaxMessageBytes].
 	MaxMessageBytes int
 	// MaxPendingBytes bounds the memory of values in responses that wait to be
-	// sent, of all connections together; a response that finds it taken waits
-	// for a moment, then fails with [rpc.ResourceExhausted]. Streams and
-	// responses of less than 64 KiB do not count. 0 means
-	// [DefaultMaxPendingBytes], or MaxMessageBytes if that is more.
+	// sent, of all connections together. Streams and responses of less than
+	// 64 KiB do not count. 0 means [DefaultMaxPendingBytes], or MaxMessageBytes
+	// if that is more.
 	MaxPendingBytes int
+	// PendingWait is how long a response waits for room within MaxPendingBytes
+	// before it fails with [rpc.ResourceExhausted]; a value can still be streamed
+	// then. 0 means [DefaultPendingWait].
+	PendingWait time.Duration
 	// CheckOrigin decides whether a request is served, as in
 	// [wsserver.Options]; nil refuses web pages of other hosts.
 	CheckOrigin func(r *http.Request) bool
@@ -71,6 +77,12 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.MaxPendingBytes < o.MaxMessageBytes {
 		return o, fmt.Errorf("server: MaxPendingBytes is %d, must be at least MaxMessageBytes, %d", o.MaxPendingBytes, o.MaxMessageBytes)
+	}
+	if o.PendingWait == 0 {
+		o.PendingWait = DefaultPendingWait
+	}
+	if o.PendingWait < 0 {
+		return o, fmt.Errorf("server: PendingWait is %v, must not be negative", o.PendingWait)
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

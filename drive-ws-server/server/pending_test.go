@@ -7,6 +7,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/simd-drive/go/drive-ws-client"
 	"github.com/simd-drive/go/drive-ws-server/server"
@@ -61,7 +62,9 @@ func TestPendingResponsesAreBounded(t *testing.T) {
 	value := bytes.Repeat([]byte("v"), size)
 	must[int64](t)(store.Write([]byte("large"), value))
 	must[int64](t)(store.Write([]byte("small"), value[:1000]))
-	_, url := serve(t, store, server.Options{MaxMessageBytes: 512 << 10, MaxPendingBytes: 3 * size})
+	_, url := serve(t, store, server.Options{
+		MaxMessageBytes: 512 << 10, MaxPendingBytes: 3 * size, PendingWait: 300 * time.Millisecond,
+	})
 	slow, g := dialGate(t, url)
 	g.shut()
 	var done sync.WaitGroup

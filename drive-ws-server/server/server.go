@@ -31,7 +31,7 @@ func newServer(store store, opts Options) (*Server, error) {
 	}
 	svc := &service{
 		store: store, log: opts.Logger, maxMessageBytes: opts.MaxMessageBytes,
-		pending: semaphore.NewWeighted(int64(opts.MaxPendingBytes)),
+		pending: semaphore.NewWeighted(int64(opts.MaxPendingBytes)), pendingWait: opts.PendingWait,
 	}
 	calls := endpoint.New(endpoint.Options{Logger: opts.Logger})
 	if err := svc.register(calls); err != nil {

@@ -142,6 +142,7 @@ func TestOptionsThatCannotWork(t *testing.T) {
 		{MaxMessageBytes: -1},
 		{MaxMessageBytes: 512<<10 - 1},
 		{MaxPendingBytes: -1},
+		{PendingWait: -1},
 		{MaxMessageBytes: 1 << 20, MaxPendingBytes: 1<<20 - 1},
 	} {
 		if s, err := server.New(store, opts); err == nil || s != nil {

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"log/slog"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/semaphore"
 
@@ -48,6 +49,7 @@ type service struct {
 	log             *slog.Logger
 	maxMessageBytes int
 	pending         *semaphore.Weighted // bytes of values that wait to be sent
+	pendingWait     time.Duration
 }
 
 // register makes the service's methods known to calls.
