@@ -40,6 +40,7 @@ programs: ## Build the programs drive and drive-ws-server into .bin/
 
 vet: ## Run go vet over every module, tests included
 	$(GO) vet $(PACKAGES)
+	$(GO) vet -tags interop ./drive-core
 
 test: $(TEST) ## Run every test of every module
 	$(TEST) $(TESTFLAGS) $(PACKAGES)
@@ -108,17 +109,19 @@ fmt-check: $(BIN)/.tools ## Fail when a Go file is not formatted
 
 lint: $(BIN)/.tools ## Run the linters over every module
 	$(LINT) run $(PACKAGES)
+	$(LINT) run --build-tags interop ./drive-core/...
 	cd tools && GOWORK=off $(LINT) run ./...
+	cd tools/powercut && GOWORK=off $(LINT) run ./...
 
 verify: ## Check the rules of the repository itself: imports, go.mod files, documents
 	GOWORK=off $(GO) test -C tools ./...
 	GOWORK=off $(GO) run -C tools ./verify $(CURDIR)
 
 tidy: ## Tidy the go.mod of every module
-	@for m in $(MODULES) tools; do ( cd $$m && GOWORK=off $(GO) mod tidy ) || exit 1; done
+	@for m in $(MODULES) tools tools/powercut; do ( cd $$m && GOWORK=off $(GO) mod tidy ) || exit 1; done
 
 tidy-check: ## Fail when a go.mod or go.sum is not tidy
-	@bad=0; for m in $(MODULES) tools; do ( cd $$m && GOWORK=off $(GO) mod tidy -diff ) || { echo "$$m is not tidy"; bad=1; }; done; exit $$bad
+	@bad=0; for m in $(MODULES) tools tools/powercut; do ( cd $$m && GOWORK=off $(GO) mod tidy -diff ) || { echo "$$m is not tidy"; bad=1; }; done; exit $$bad
 
 check: fmt-check vet lint verify build test ## What a change must pass before it is handed in
 
