@@ -1,5 +1,11 @@
 package drive
 
+import (
+	"errors"
+
+	"github.com/simd-drive/go/drive-core/internal/vfs"
+)
+
 const (
 	// gatherMin is the size from which a value is written from the caller's slice instead of through the buffer.
 	gatherMin = 64 << 10
@@ -188,11 +194,17 @@ func (b *batch) flush() error {
 	}
 	b.at += n
 	b.buf, b.pieces = b.buf[:0], b.pieces[:0]
-	if err != nil {
+	switch {
+	case errors.Is(err, vfs.ErrFault): // mapped memory of a file that was cut; nothing is wrong with this one
+		return errValueFault
+	case err != nil:
 		return &FailedError{Op: "write", Err: err}
 	}
 	return nil
 }
+
+// errValueFault means that the memory of a value could not be read.
+var errValueFault = &CorruptError{Reason: "the memory of a value that was to be written cannot be read; was its file cut short?"}
 
 // finish writes what is left, the seal last. Before that it calls settle,
 // unless nil, which brings what is written so far onto stable storage.

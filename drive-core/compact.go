@@ -35,7 +35,8 @@ type CompactOptions struct {
 	// Order of the entries in the new file. NewestFirst is the original's: it turns the file around. What is
 	// written while Compact runs follows in the order in which it was written. The original reads either.
 	Order Order
-	// BytesPerSecond limits how fast values are copied; 0 is no limit. Writers are not slowed.
+	// BytesPerSecond limits how fast values are copied; 0 is no limit. Writers are not slowed, and what they
+	// write meanwhile is copied without a limit.
 	BytesPerSecond int64
 	// Progress, unless nil, is told how many payload bytes of how many have been copied. The total grows when
 	// others write meanwhile. It must not call methods of the Store that write.
@@ -140,6 +141,7 @@ func (c *compaction) run() error {
 	if err := c.copy(live); err != nil {
 		return err
 	}
+	c.pace = nil // or a writer that is faster would never be caught up with
 	for range catchUpRounds {
 		tail := c.old.tail.Load()
 		if tail-c.copied <= catchUpBytes {
@@ -287,7 +289,6 @@ func (c *compaction) install() error {
 	if _, err := c.s.writableLocked(); err != nil {
 		return err
 	}
-	c.pace = nil // writers wait
 	tail := c.old.tail.Load()
 	if tail > c.copied {
 		if err := c.catchUp(tail); err != nil {
@@ -324,7 +325,7 @@ func (s *Store) stillNamed(g *generation) error {
 		return err
 	}
 	if !s.fsys.SameFile(ours, named) {
-		return fmt.Errorf("drive: compact: %s names another file by now", s.path)
+		return fmt.Errorf("drive: compact %s: %w", s.path, ErrReplaced)
 	}
 	return nil
 }

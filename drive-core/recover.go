@@ -54,6 +54,7 @@ func scanBackward(data []byte, v verification, visit func(located)) error {
 		}
 		newest := v.newest < 0 || v.newest > 0 && (seenBytes < v.newest || seen < verifyMinEntries)
 		if newest || tail > v.above || v.first && e.prevOffset == 0 {
+			lookedAt(e.size())
 			if !matches(data[e.start:e.end], e.checksum) {
 				return &CorruptError{Offset: e.start, Reason: "checksum does not match"}
 			}
@@ -132,8 +133,10 @@ func (f *follower) next(from int64) (located, bool) {
 		if binary.LittleEndian.Uint64(f.data[f.end+8:]) != uint64(f.prev) {
 			i := bytes.Index(f.data[f.end+9:last+16], f.pattern[:])
 			if i < 0 {
+				lookedAt(last - f.end)
 				break
 			}
+			lookedAt(int64(i))
 			f.end += 1 + int64(i)
 		}
 		if f.sum.extend(f.data, f.end) != binary.LittleEndian.Uint32(f.data[f.end+16:]) {
@@ -156,6 +159,7 @@ type runningSum struct {
 
 // extend lets the stretch grow to end and returns its checksum.
 func (r *runningSum) extend(data []byte, end int64) uint32 {
+	lookedAt(end - r.at)
 	if end-r.at > shortUpdate {
 		r.sum = updateChecksum(r.sum, data[r.at:end])
 	} else {
@@ -204,6 +208,7 @@ func verifyAligned(data []byte, align int64) (differs, ok bool) {
 			start += -start & (align - 1)
 			differs = differs || start != m.prevOffset+padding(m.prevOffset)
 		}
+		lookedAt(max(0, end-start))
 		if start >= end || !matches(data[start:end], m.checksum) {
 			return false, false
 		}

@@ -15,6 +15,8 @@ var (
 	ErrLocked = errors.New("vfs: locked by another file description")
 	// ErrAddressSpace is what File.Map returns when a file does not fit into the addresses of the process.
 	ErrAddressSpace = errors.New("vfs: no address space for a mapping of this length")
+	// ErrFault is what writing returns when the memory of what is to be written cannot be read.
+	ErrFault = errors.New("vfs: memory cannot be read")
 	// ErrNotRegular is what FS.Open returns for anything but a regular file.
 	ErrNotRegular = errors.New("vfs: not a regular file")
 )
