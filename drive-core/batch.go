@@ -198,7 +198,7 @@ func (b *batch) flush() error {
 	case errors.Is(err, vfs.ErrFault): // mapped memory of a file that was cut; nothing is wrong with this one
 		return errValueFault
 	case err != nil:
-		return &FailedError{Op: "write", Err: err}
+		return &FailedError{Op: failedWrite, Err: err}
 	}
 	return nil
 }

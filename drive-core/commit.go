@@ -137,7 +137,7 @@ func (s *Store) rollBackLocked(g *generation, cause error) error {
 		err = &CorruptError{Path: s.path, Offset: info.Size(), Reason: "the file has been cut short"}
 	}
 	if err != nil {
-		s.fail(&FailedError{Op: "roll back", Err: err})
+		s.fail(&FailedError{Op: failedRollBack, Err: err})
 	}
 	return cause
 }

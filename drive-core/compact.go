@@ -341,7 +341,7 @@ func (c *compaction) swapLocked() error {
 	s.syncMu.Lock()
 	defer s.syncMu.Unlock()
 	if err := s.fsys.SyncDir(filepath.Dir(s.realPath)); err != nil {
-		f := &FailedError{Op: "sync directory", Err: err}
+		f := &FailedError{Op: failedSyncDir, Err: err}
 		s.fail(f)
 		return errors.Join(f, c.old.close())
 	}

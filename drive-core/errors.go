@@ -64,6 +64,17 @@ type FailedError struct {
 // Error implements error.
 func (e *FailedError) Error() string { return "drive: " + e.Op + " failed: " + e.Err.Error() }
 
+// Operations in FailedError.Op.
+const (
+	failedWrite    = "write"
+	failedRollBack = "roll back"
+	failedSync     = "sync"
+	failedSyncDir  = "sync directory"
+)
+
+// ofSync tells that what was written may not be on stable storage, and never get there.
+func (e *FailedError) ofSync() bool { return e.Op == failedSync || e.Op == failedSyncDir }
+
 // Unwrap returns the cause.
 func (e *FailedError) Unwrap() error { return e.Err }
 

@@ -217,7 +217,7 @@ func (k *marker) open(drive vfs.File) (made bool, err error) {
 
 // covers tells whether the mark says that the drive is synced up to tail.
 func (k *marker) covers(tail int64) bool {
-	return len(k.mark.points) > 0 && k.mark.points[0].tail == tail && !k.mark.failed
+	return len(k.mark.points) > 0 && k.mark.points[0].tail == tail
 }
 
 // close closes the file; with remove it is removed.

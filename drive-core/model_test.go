@@ -34,8 +34,8 @@ type machine struct {
 	others       *ledger
 	follower     *Store
 	followed     *ledger // what the follower has seen
-	files        int      // how many files the store has had before
-	followedFile int      // the one of them that the follower has
+	files        int     // how many files the store has had before
+	followedFile int     // the one of them that the follower has
 	running      *background
 	held         []heldValue
 	walks        []*walk

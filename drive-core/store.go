@@ -111,13 +111,8 @@ func (s *Store) closeLocked() error {
 	var err error
 	tail := g.tail.Load()
 	if !s.opts.ReadOnly {
-		failure := s.failure.Load()
-		switch {
-		case s.marker.covers(tail):
-		case failure != nil:
-			err = failure // what was acknowledged last is not durable
-		default:
-			err = s.syncHeld(g, tail)
+		if !s.marker.covers(tail) {
+			err = s.syncUnlessFailed(g, tail)
 		}
 		// The mark of an empty drive would only be mistaken for that of a file that takes its name.
 		if e := s.marker.close(tail == 0 && s.failure.Load() == nil); e != nil {
