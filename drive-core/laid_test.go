@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/simd-drive/go/drive-core/internal/crashfs"
@@ -188,7 +189,7 @@ func (l *laid) nothingLost(size int64) {
 	delete(files, laidPath)
 	delete(files, laidPath+markSuffix)
 	for name, bytes := range files {
-		all += bytes
+		all = strings.Join([]string{all, bytes}, "")
 		if len(files) > 1 || name != fmt.Sprintf("%s.cut-%d", laidPath, size) {
 			l.errorf("a file %s", name)
 		}

@@ -311,7 +311,9 @@ func TestMarkComesAndGoes(t *testing.T) {
 func FuzzParseMark(f *testing.F) {
 	m := sample()
 	for _, seed := range []mark{
-		{}, {points: []markPoint{{}}}, {failed: true, points: []markPoint{pointAt(m.data, m.tails[4]), pointAt(m.data, m.tails[1])}},
+		{},
+		{points: []markPoint{{}}},
+		{failed: true, points: []markPoint{pointAt(m.data, m.tails[4]), pointAt(m.data, m.tails[1])}},
 		{points: []markPoint{{maxOffset, 1}, {20, 1}, {21, 1}, {1, 1}}},
 	} {
 		f.Add(appendMark(nil, seed)[:markSize-4], m.data)

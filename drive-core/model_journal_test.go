@@ -2,6 +2,7 @@ package drive
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -16,6 +17,9 @@ type ledger struct {
 	newest  map[uint64]int // by hash, the place of its newest entry in entries
 	data    []byte
 }
+
+// errOther means that a store and the model differ.
+var errOther = errors.New("another value than was written")
 
 // record is an entry of a journal.
 type record struct {
@@ -233,8 +237,8 @@ func (j *ledger) compareReads(s *Store) error {
 		want := Metadata{h, r.prev, Checksum([]byte(r.value)), r.start(), int64(len(r.value))}
 		if !isRecord(e, r) || same != e || !s.IsLive(e) || md != want || string(v) != r.value || seen != r.value ||
 			getErr != nil || findErr != nil || mdErr != nil || viewErr != nil {
-			return fmt.Errorf("key %x: %d, %d and %d bytes, %v %v %v %v, metadata %+v, want %+v",
-				h, e.Size(), len(v), len(seen), getErr, findErr, mdErr, viewErr, md, want)
+			return fmt.Errorf("key %x: %d, %d and %d bytes, metadata %+v, want %+v: %w",
+				h, e.Size(), len(v), len(seen), md, want, errors.Join(getErr, findErr, mdErr, viewErr, errOther))
 		}
 	}
 	return nil

@@ -46,7 +46,6 @@ type crowd struct {
 	mu       sync.Mutex
 	calls    []call
 	readings []reading
-	failed   error
 }
 
 // writer makes n calls.
