@@ -95,7 +95,7 @@ func (s *Store) publishLocked(g *generation, tail int64, changes []change, added
 		}
 	}
 	g.index.settle()
-	g.tail.Store(tail)
+	g.advance(tail)
 	s.counts.merge(added)
 	s.countsMu.Unlock()
 	s.syncLater()

@@ -306,6 +306,7 @@ func (c *compaction) install() error {
 		if _, err := next.cover(tail); err != nil {
 			return err
 		}
+		next.advance(tail)
 	}
 	if err := c.s.stillNamed(c.old); err != nil {
 		return err

@@ -173,6 +173,35 @@ var readCalls = map[string]cutCall{
 	}},
 }
 
+// writeCalls change the drive that has been cut: they are refused, or leave a drive
+// that is healthy.
+var writeCalls = map[string]func(d cutDrive) error{
+	"Write":       func(d cutDrive) error { _, err := d.s.Write(keyName(absentKey), []byte("new")); return err },
+	"Write again": func(d cutDrive) error { _, err := d.s.Write(keyName(longKey), []byte("new")); return err },
+	"Write much": func(d cutDrive) error {
+		_, err := d.s.Write(keyName(absentKey), make([]byte, 2*gatherMin))
+		return err
+	},
+	"WriteBatch": func(d cutDrive) error {
+		_, err := d.s.WriteBatch([]Item{{keyName(absentKey), []byte("new")}, {keyName(longKey), make([]byte, 2*gatherMin)}})
+		return err
+	},
+	"Delete": func(d cutDrive) error { _, err := d.s.Delete(keyName(longKey)); return err },
+	"DeleteBatch": func(d cutDrive) error {
+		_, err := d.s.DeleteBatch([][]byte{keyName(shortKey), keyName(longKey)})
+		return err
+	},
+	"Rename what is left": func(d cutDrive) error { _, err := d.s.Rename(keyName(shortKey), keyName(absentKey)); return err },
+	"WriteFrom": func(d cutDrive) error {
+		_, err := d.s.WriteFrom(keyName(absentKey), value{absentKey, 2, spoolMin + 1}.reader())
+		return err
+	},
+	"WriteFrom, direct": func(d cutDrive) error {
+		_, err := d.s.WriteFrom(keyName(absentKey), bytes.NewReader(make([]byte, spoolMin+1)))
+		return err
+	},
+}
+
 // cutVictim makes one call after its drive has been cut.
 var cutVictim = newRole("cut victim", func(a *actor) error {
 	d, err := openCutDrive(vfs.OS, a.Path, a.Mode)
@@ -181,7 +210,11 @@ var cutVictim = newRole("cut victim", func(a *actor) error {
 	}
 	a.report(event{Op: opReady, Sizes: []int{int(d.s.FileSize())}})
 	a.command()
-	err = readCalls[a.Call].do(d)
+	if call, ok := readCalls[a.Call]; ok {
+		err = call.do(d)
+	} else {
+		err = writeCalls[a.Call](d)
+	}
 	e := event{Op: "result"}
 	e.Note, e.Is = describe(err)
 	a.report(e)
@@ -247,6 +280,27 @@ func TestReadsOfAFileThatIsCut(t *testing.T) {
 					t.Errorf("cut to %d bytes, then %d", before, after)
 				}
 			})
+		}
+	}
+}
+
+// TestWritesToAFileThatIsCut: what is written behind a cut is refused, and never
+// makes the file longer than it was left, which would fill it with zeros.
+func TestWritesToAFileThatIsCut(t *testing.T) {
+	for name := range writeCalls {
+		for where, cut := range cuts {
+			for mode, m := range killModes {
+				t.Run(name+"/"+where+"/"+mode, func(t *testing.T) {
+					t.Parallel()
+					e, before, after := cutUnder(t, task{Call: name, Mode: m}, cut)
+					if !e.is("failed") && !e.is("corrupt") {
+						t.Errorf("%+v", e)
+					}
+					if before != after {
+						t.Errorf("cut to %d bytes, then %d", before, after)
+					}
+				})
+			}
 		}
 	}
 }

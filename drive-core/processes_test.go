@@ -3,16 +3,21 @@
 package drive
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/simd-drive/go/drive-core/internal/vfs"
 )
 
 // holder opens a drive for writing, compacts it at each command, and closes it.
@@ -447,4 +452,64 @@ func btoi(b bool) int {
 		return 1
 	}
 	return 0
+}
+
+// lateMark is a file system in which the mark, when it is first read, is still the one
+// of some time ago: as if it had been written between that and the next call.
+type lateMark struct {
+	vfs.FS
+	old  string // path of a copy
+	read bool
+}
+
+func (l *lateMark) Open(path string, mode vfs.Mode, perm fs.FileMode) (vfs.File, error) {
+	if strings.HasSuffix(path, markSuffix) && mode == vfs.ReadOnly && !l.read {
+		l.read = true
+		path = l.old
+	}
+	return l.FS.Open(path, mode, perm)
+}
+
+// TestOpenWhileTheMarkIsWritten opens a drive for reading in the middle of a batch,
+// just after a compaction: the mark that it reads first is of the file before, or half
+// written.
+func TestOpenWhileTheMarkIsWritten(t *testing.T) {
+	for name, old := range map[string]func(mark []byte) []byte{
+		"of the file before": func([]byte) []byte { return appendMark(nil, mark{points: []markPoint{{9999, 1}}}) },
+		"half written":       func(mark []byte) []byte { return append(bytes.Clone(mark[:markSize/2]), make([]byte, markSize/2)...) },
+		"missing":            func([]byte) []byte { return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := tempPath(t)
+			s := mustOpen(t, path, Options{})
+			tail := mustWrite(t, s, "k", []byte("value"))
+			if err := s.Sync(); err != nil {
+				t.Fatal(err)
+			}
+			late := &lateMark{FS: vfs.OS, old: path + ".old"}
+			if err := os.WriteFile(late.old, old(fileBytes(t, path+markSuffix)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			// What the batch holds back is what makes it whole: its first entry.
+			if _, err := s.WriteBatch([]Item{{[]byte("a"), bytes.Repeat([]byte("a"), 5000)}, {[]byte("b"), bytes.Repeat([]byte("b"), 5000)}}); err != nil {
+				t.Fatal(err)
+			}
+			f, err := os.OpenFile(path, os.O_RDWR, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = f.WriteAt(make([]byte, 64+5000), tail)
+			if err = errors.Join(err, f.Close()); err != nil {
+				t.Fatal(err)
+			}
+			r, err := openIn(late, path, Options{ReadOnly: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Close()
+			if v, err := r.Get([]byte("k")); err != nil || string(v) != "value" || r.Len() != 1 {
+				t.Errorf("%q, %v, %d keys", v, err, r.Len())
+			}
+		})
+	}
 }

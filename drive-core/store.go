@@ -136,6 +136,11 @@ func (s *Store) writableLocked() (*generation, error) {
 	case failure != nil:
 		return nil, failure
 	}
+	if err := g.checkEnd(); err != nil {
+		f := &FailedError{Op: "write", Err: err}
+		s.fail(f)
+		return nil, f
+	}
 	return g, nil
 }
 
