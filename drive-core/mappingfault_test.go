@@ -163,7 +163,7 @@ var readCalls = map[string]cutCall{
 		_, err := io.Copy(io.Discard, struct{ io.Reader }{d.reader})
 		return err
 	}},
-	"CopyTo":  {alone: true, do: func(d cutDrive) error { _, err := d.s.CopyTo(keyName(longKey), d.other); return err }},
+	"CopyTo":  {do: func(d cutDrive) error { _, err := d.s.CopyTo(keyName(longKey), d.other); return err }},
 	"MoveTo":  {alone: true, do: func(d cutDrive) error { _, err := d.s.MoveTo(keyName(longKey), d.other); return err }},
 	"Rename":  {alone: true, do: func(d cutDrive) error { _, err := d.s.Rename(keyName(longKey), keyName(absentKey)); return err }},
 	"Compact": {alone: true, do: func(d cutDrive) error { _, err := d.s.Compact(context.Background(), CompactOptions{}); return err }},

@@ -170,7 +170,10 @@ func (s *Store) writeDirect(hash uint64, head []byte, r io.Reader) (int64, error
 	return s.streamLocked(hash, func(g *generation, start, limit int64) (int64, uint32, error) {
 		p := pourer{file: g.file, off: start, limit: limit}
 		err := p.drain(head, r)
-		if p.err != nil && !errors.Is(p.err, ErrTooLarge) && !errors.Is(p.err, vfs.ErrFault) {
+		switch {
+		case errors.Is(p.err, vfs.ErrFault):
+			err = errValueFault
+		case p.err != nil && !errors.Is(p.err, ErrTooLarge):
 			err = &FailedError{Op: failedWrite, Err: p.err}
 		}
 		return p.size, p.sum, err
