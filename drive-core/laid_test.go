@@ -18,8 +18,8 @@ import (
 
 // specimen is a drive with entries of all kinds and the marks that lay beside it.
 type specimen struct {
-	journal *ledger
-	marks   map[string]specimenMark
+	ledger *ledger
+	marks  map[string]specimenMark
 }
 
 // specimenMark is what a mark file held; nil when there is none.
@@ -36,7 +36,7 @@ func newSpecimen(t *testing.T, endsIn string) *specimen {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j := newJournal()
+	j := newLedger()
 	put := func(key string, value []byte) {
 		j.put(KeyHash([]byte(key)), value)
 		mustWrite(t, s, key, value)
@@ -61,7 +61,7 @@ func newSpecimen(t *testing.T, endsIn string) *specimen {
 	if err := s.Sync(); err != nil {
 		t.Fatal(err)
 	}
-	sp := &specimen{journal: j, marks: map[string]specimenMark{"no mark": {}}}
+	sp := &specimen{ledger: j, marks: map[string]specimenMark{"no mark": {}}}
 	sp.marks["old mark"] = specimenMark{[]byte(l.files()[laidPath+markSuffix]), j.size()}
 	remove("b")
 	put("e", make([]byte, 8))

@@ -172,7 +172,7 @@ func TestOldMarkStaysTrue(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer s.Close()
-			j := newJournal()
+			j := newLedger()
 			var marks [][]byte // since one was synced
 			fsys.OnCall = func(op crashfs.Op) {
 				if op.Kind == crashfs.Sync && op.Path == laidPath+markSuffix {
@@ -223,24 +223,24 @@ func TestMarkOfAnotherFile(t *testing.T) {
 		}
 		for file, data := range map[string][]byte{"smaller drive": whole, "larger drive": larger} {
 			l := lay(t, file+", "+name, data, mark.bytes)
-			l.opensAs(journalIn(t, data))
+			l.opensAs(ledgerIn(t, data))
 			l.remove()
 			torn := append(slices.Clone(data), "torn"...)
 			l = lay(t, "torn "+file+", "+name, torn, mark.bytes)
-			l.opensAs(journalIn(t, data))
+			l.opensAs(ledgerIn(t, data))
 			l.remove()
 		}
 	}
 }
 
-// journalIn returns the journal of a healthy drive.
-func journalIn(t *testing.T, data []byte) *ledger {
+// ledgerIn returns the ledger of a healthy drive.
+func ledgerIn(t *testing.T, data []byte) *ledger {
 	t.Helper()
 	var all []record
 	for _, e := range storedEntries(t, data) {
 		all = append(all, record{hash: e.Hash, value: e.Payload, tombstone: e.Tombstone})
 	}
-	return journalOf(all)
+	return ledgerOf(all)
 }
 
 // TestMarkThatCannotBeKept: where the mark cannot be read or written the drive works

@@ -67,7 +67,7 @@ func history(t *rapid.T) []act {
 	}), 5, 80).Draw(t, "history")
 }
 
-// note makes the call in a journal.
+// note makes the call in a ledger.
 func (a act) note(j *ledger) {
 	for _, it := range a.items {
 		j.put(it.Hash, it.Value)
@@ -246,7 +246,7 @@ func TestHistoriesEndAlike(t *testing.T) {
 	dir, runs, shrunk := t.TempDir(), 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		acts := history(t)
-		j := newJournal()
+		j := newLedger()
 		for _, a := range acts {
 			a.note(j)
 		}

@@ -153,7 +153,7 @@ type attempt struct {
 // was acknowledged earlier, and that readers saw what the order allows.
 func (c *crowd) checkOrder(t *testing.T) {
 	t.Helper()
-	j := newJournal()
+	j := newLedger()
 	versions := map[uint64][]attempt{}
 	for _, h := range hashes {
 		versions[h] = []attempt{{}}

@@ -21,7 +21,7 @@ type ledger struct {
 // errOther means that a store and the model differ.
 var errOther = errors.New("another value than was written")
 
-// record is an entry of a journal.
+// record is an entry of a ledger.
 type record struct {
 	hash      uint64
 	value     string // one zero byte for a tombstone
@@ -33,11 +33,11 @@ type record struct {
 // start returns where the payload begins.
 func (r record) start() int64 { return r.tail - metadataSize - int64(len(r.value)) }
 
-func newJournal() *ledger { return &ledger{newest: map[uint64]int{}} }
+func newLedger() *ledger { return &ledger{newest: map[uint64]int{}} }
 
-// journalOf returns the journal of entries.
-func journalOf(entries []record) *ledger {
-	j := newJournal()
+// ledgerOf returns the ledger of entries.
+func ledgerOf(entries []record) *ledger {
+	j := newLedger()
 	for _, r := range entries {
 		if r.tombstone {
 			j.bury(r.hash)
@@ -48,18 +48,18 @@ func journalOf(entries []record) *ledger {
 	return j
 }
 
-// clone returns a journal that does not change with j.
+// clone returns a ledger that does not change with j.
 func (j *ledger) clone() *ledger {
 	return &ledger{slices.Clip(j.entries), maps.Clone(j.newest), slices.Clip(j.data)}
 }
 
-// upTo returns the journal of the entries that end at tail and before it.
+// upTo returns the ledger of the entries that end at tail and before it.
 func (j *ledger) upTo(tail int64) *ledger {
 	n := 0
 	for n < len(j.entries) && j.entries[n].tail <= tail {
 		n++
 	}
-	return journalOf(j.entries[:n])
+	return ledgerOf(j.entries[:n])
 }
 
 // size returns the tail.
@@ -134,7 +134,7 @@ func (j *ledger) values() map[uint64]string {
 // tail from and others write the rest while it runs.
 func (j *ledger) compacted(order Order, from int64) *ledger {
 	before := j.upTo(from)
-	next := journalOf(before.live(order))
+	next := ledgerOf(before.live(order))
 	for i, r := range j.entries[len(before.entries):] {
 		switch _, there := next.get(r.hash); {
 		case r.tombstone && there:
