@@ -37,7 +37,6 @@ func (j *ledger) torn() []byte { return append(slices.Clone(j.data), make([]byte
 // TestDisguisedEntryInATornFile opens a file whose last write was torn, with a mark
 // that was made before anything was written, and without.
 func TestDisguisedEntryInATornFile(t *testing.T) {
-	skipDisguised(t)
 	j := disguised()
 	first := mark{file: laidNumber, points: []markPoint{pointAt(j.data, j.entries[0].tail)}}
 	for name, m := range map[string][]byte{"no mark": nil, "old mark": appendMark(nil, first)} {
@@ -50,7 +49,6 @@ func TestDisguisedEntryInATornFile(t *testing.T) {
 // TestDisguisedEntryBeforeTheFollower lets a follower look while the writer is in the
 // middle of a write.
 func TestDisguisedEntryBeforeTheFollower(t *testing.T) {
-	skipDisguised(t)
 	j := disguised()
 	before := j.upTo(j.entries[0].tail)
 	l := lay(t, "followed", before.data, nil)
@@ -83,7 +81,6 @@ func TestDisguisedEntryIsNotSaved(t *testing.T) {
 // TestDisguisedEntryAfterAKill does the first through a store: what was acknowledged
 // before the process was killed is there.
 func TestDisguisedEntryAfterAKill(t *testing.T) {
-	skipDisguised(t)
 	fsys := lay(t, "killed", nil, nil).fsys
 	s, err := openIn(fsys, laidPath, Options{Sync: SyncInterval(time.Hour), ReserveBytes: 1 << 16})
 	if err != nil {

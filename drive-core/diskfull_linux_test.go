@@ -50,7 +50,7 @@ func (d smallDisk) leave(t *testing.T, free int64) {
 	if err := unix.Statfs(d.dir, &st); err != nil {
 		t.Fatal(err)
 	}
-	fill := int64(st.Bavail)*st.Bsize - free
+	fill := int64(st.Bavail)*int64(st.Bsize) - free //nolint:unconvert // an int32 on machines of 32 bits
 	if fill < 0 {
 		t.Fatalf("only %d bytes are free already", fill+free)
 	}

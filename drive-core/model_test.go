@@ -340,7 +340,7 @@ func TestStoreAgainstJournal(t *testing.T) {
 // FuzzStoreAgainstJournal lets a fuzzer choose the calls.
 func FuzzStoreAgainstJournal(f *testing.F) {
 	for seed := range uint64(8) {
-		f.Add(golden.SplitMix(8<<10, seed))
+		f.Add(golden.SplitMix(64<<10, seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		dir := filepath.Join(t.TempDir(), "run")

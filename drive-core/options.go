@@ -20,7 +20,7 @@ const (
 
 const (
 	// reserve32 is the most that is reserved at first where addresses have 32 bits.
-	reserve32 = 256 << 20
+	reserve32 = 64 << 20
 	// reserveSlack is how far beyond the end of a file its mapping reaches at least.
 	reserveSlack = 1 << 20
 	// filePerm is the mode of new files, before umask.

@@ -16,11 +16,11 @@ const (
 	// verified at every open, however few bytes that is asked for: a tail that is
 	// not an entry at all (zeros, a page that never reached the disk) shows here.
 	verifyMinEntries = 8
-	// maxFirstEntries is how many ends of the first entry the forward search tries.
-	// A drive stored as the first value of a drive has the offsets of its container,
-	// so its own entries look like the container's; the container's entry ends
-	// after them. Each try costs one more pass at most.
-	maxFirstEntries = 8
+	// maxDetourPasses bounds what the forward search looks at around places that
+	// look like entries and are values, in lengths of the file. A drive stored as the
+	// first value of a drive is such a place: it has the offsets of its container.
+	maxDetourPasses = 3
+	minDetourBytes  = 64 << 10 // and so much beyond that
 	// shortUpdate is the longest run of bytes added to a checksum one by one, which
 	// below this length is cheaper than a call.
 	shortUpdate = 16
@@ -73,81 +73,136 @@ func scanBackward(data []byte, v verification, visit func(located)) error {
 //
 // An entry says where it began: from a known tail P the next entry is the nearest
 // place where the metadata carries P as previous offset and the bytes between
-// match its checksum. The search for those eight bytes and the running checksum
-// pass over the file once, so that the time is linear in len(data) whatever it
-// holds (times maxFirstEntries for a file made to hurt).
+// match its checksum. A value that holds such bytes is mistaken for an entry in this
+// way; its own entry ends behind it, and begins at a tail that was passed. So where
+// nothing follows, that is looked for, and the search goes on from there.
+//
+// The time is linear in len(data) whatever it holds: the search for those eight bytes
+// and the running checksum pass over the file once, and the detours over as much as
+// maxDetourPasses allows.
 func scanForward(data []byte, base int64) (goodLen int64) {
-	goodLen = base
-	first := newFollower(data, base)
-	tries := 1
-	if base == 0 {
-		tries = maxFirstEntries
-	}
-	for range tries {
-		e, ok := first.next(goodLen)
-		for ok {
-			goodLen = e.tail()
-			f := newFollower(data, goodLen)
-			e, ok = f.next(0)
+	d := detour{data: data, base: base, budget: minDetourBytes + maxDetourPasses*(int64(len(data))-base)}
+	for goodLen = base; ; {
+		goodLen = lastFollower(data, goodLen)
+		tail, ok := d.around(goodLen)
+		if !ok {
+			return goodLen
 		}
-		if first.done || goodLen == int64(len(data)) {
-			break
-		}
+		d.budget -= int64(len(data)) - tail // that of lastFollower, which finds nothing in the end
+		goodLen = tail
 	}
-	return goodLen
 }
 
-// follower looks for the verified entries that can follow a tail, nearest first.
+// lastFollower returns the tail at the end of a chain of nearest entries from the tail
+// prev on, or prev.
+func lastFollower(data []byte, prev int64) int64 {
+	for {
+		f := newFollower(data, prev)
+		e, ok := f.next()
+		if !ok {
+			return prev
+		}
+		prev = e.tail()
+	}
+}
+
+// detour looks for entries around what was mistaken for entries.
+type detour struct {
+	data   []byte
+	base   int64
+	budget int64 // bytes that may still be looked at
+}
+
+// around returns the tail of the nearest verified entry that ends behind end, where a
+// chain from base ends, and begins at another tail of that chain.
+func (d *detour) around(end int64) (tail int64, ok bool) {
+	var sum runningSum // of what follows the tail prev
+	prev := int64(-1)
+	begin := end
+	for at := end; at+metadataSize <= int64(len(d.data)); at++ {
+		p := binary.LittleEndian.Uint64(d.data[at+8:])
+		if p < uint64(d.base) || p >= uint64(end) {
+			continue
+		}
+		if int64(p) != prev {
+			prev = int64(p)
+			sum = runningSum{at: prev + padding(prev)}
+		}
+		if sum.at >= at {
+			continue
+		}
+		if d.budget -= at - sum.at + at - begin; d.budget < 0 {
+			break
+		}
+		begin = at
+		if sum.extend(d.data, at) != binary.LittleEndian.Uint32(d.data[at+16:]) {
+			continue
+		}
+		if e, ok := parseEntry(d.data, at+metadataSize); ok && !e.tombstone && d.surrounds(e, end) {
+			return e.tail(), true
+		}
+	}
+	lookedAt(int64(len(d.data)) - begin)
+	return 0, false
+}
+
+// surrounds tells whether the chain that ends at tail begins again inside of the
+// payload of e, at the tail where e begins.
+func (d *detour) surrounds(e located, tail int64) bool {
+	for tail > e.prevOffset {
+		inner, ok := parseEntry(d.data, tail)
+		if !ok {
+			return false
+		}
+		d.budget -= metadataSize
+		lookedAt(metadataSize)
+		if inner.prevOffset == e.prevOffset {
+			return inner.start >= e.start // else it is a deletion in the padding of e
+		}
+		tail = inner.prevOffset
+	}
+	return false
+}
+
+// follower looks for the nearest verified entry that can follow a tail.
 type follower struct {
 	data    []byte
 	prev    int64
 	pattern [8]byte // prev as the metadata spells it
 	sum     runningSum
-	end     int64 // ends below this one have been tried
-	begun   bool  // the tombstone has been tried
-	done    bool  // no further entry
 }
 
 // newFollower returns a follower of the entry that ended at prev.
 func newFollower(data []byte, prev int64) follower {
-	f := follower{data: data, prev: prev, end: prev + 1}
+	f := follower{data: data, prev: prev, sum: runningSum{at: prev + padding(prev)}}
 	binary.LittleEndian.PutUint64(f.pattern[:], uint64(prev))
-	f.sum.at = prev + padding(prev)
 	return f
 }
 
-// next returns the next entry whose metadata begins at from or later.
-func (f *follower) next(from int64) (located, bool) {
-	if !f.begun && from <= f.end { // a tombstone has no padding, so it ends nearest
-		if e, ok := parseEntry(f.data, f.prev+tombstoneSize); ok &&
-			e.tombstone && e.prevOffset == f.prev && e.checksum == tombstoneChecksum {
-			f.begun = true
-			f.end++
-			return e, true
-		}
+// next returns that entry.
+func (f *follower) next() (located, bool) {
+	if e, ok := parseEntry(f.data, f.prev+tombstoneSize); ok && // a tombstone has no padding, so it ends nearest
+		e.tombstone && e.prevOffset == f.prev && e.checksum == tombstoneChecksum {
+		return e, true
 	}
-	f.begun = true
-	f.end = max(f.end, f.sum.at+1, from)
 	last := int64(len(f.data)) - metadataSize
-	for ; f.end <= last; f.end++ {
-		if binary.LittleEndian.Uint64(f.data[f.end+8:]) != uint64(f.prev) {
-			i := bytes.Index(f.data[f.end+9:last+16], f.pattern[:])
+	for end := f.sum.at + 1; end <= last; end++ {
+		if binary.LittleEndian.Uint64(f.data[end+8:]) != uint64(f.prev) {
+			i := bytes.Index(f.data[end+9:last+16], f.pattern[:])
 			if i < 0 {
-				lookedAt(last - f.end)
+				lookedAt(last - end)
 				break
 			}
 			lookedAt(int64(i))
-			f.end += 1 + int64(i)
+			end += 1 + int64(i)
 		}
-		if f.sum.extend(f.data, f.end) != binary.LittleEndian.Uint32(f.data[f.end+16:]) {
+		if f.sum.extend(f.data, end) != binary.LittleEndian.Uint32(f.data[end+16:]) {
 			continue
 		}
-		if e, ok := parseEntry(f.data, f.end+metadataSize); ok {
-			f.end++
+		if e, ok := parseEntry(f.data, end+metadataSize); ok {
 			return e, true
 		}
 	}
-	f.done = true
 	return located{}, false
 }
 

@@ -111,6 +111,9 @@ func TestSnapshotWhileWriting(t *testing.T) {
 		if err != nil || err2 != nil || !bytes.Equal(n, c) {
 			t.Fatalf("n is %q (%v), its copy %q (%v)", n, err, c, err2)
 		}
+		if err := r.Close(); err != nil { // 30 of them take more addresses than 32 bits have
+			t.Fatal(err)
+		}
 	}
 	close(stop)
 	if err := <-done; err != nil {

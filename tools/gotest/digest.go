@@ -111,7 +111,11 @@ func (d *digest) finish() {
 	fmt.Fprintf(d.out, "%d passed, %d failed, %d skipped\n", d.passed, d.failed, len(d.skips))
 }
 
-// reason returns what a skipped test said, without the lines of the runner.
+// maxReason bounds the reason for a skipped test, in bytes.
+const maxReason = 400
+
+// reason returns what a skipped test said, without the lines of the runner: its end,
+// when it said much.
 func reason(text string) string {
 	var said []string
 	for line := range strings.Lines(text) {
@@ -120,5 +124,9 @@ func reason(text string) string {
 			said = append(said, line)
 		}
 	}
-	return cmp.Or(strings.Join(said, " "), "without a reason")
+	all := strings.Join(said, " ")
+	if over := len(all) - maxReason; over > 0 {
+		all = "... " + all[over:]
+	}
+	return cmp.Or(all, "without a reason")
 }

@@ -63,6 +63,14 @@ func TestDigest(t *testing.T) {
 			"\n*** SKIPPED, so not proven by this run:\n*** p TestA: a.go:1: needs a second file system\n" +
 				"*** p TestB: without a reason\n0 passed, 0 failed, 2 skipped\n",
 		}, {
+			"of a long reason, the end is told",
+			[]string{
+				`{"Action":"output","Package":"p","Test":"TestA","Output":"` + strings.Repeat("x", 1000) + ` no disk\n"}`,
+				`{"Action":"skip","Package":"p","Test":"TestA"}`,
+			},
+			"\n*** SKIPPED, so not proven by this run:\n*** p TestA: ... " + strings.Repeat("x", maxReason-8) +
+				" no disk\n0 passed, 0 failed, 1 skipped\n",
+		}, {
 			"what is no event is passed on",
 			[]string{`warning: odd`, `{"Action":"build-output","ImportPath":"p","Output":"a.go:1: syntax error\n"}`},
 			"warning: odd\na.go:1: syntax error\n",

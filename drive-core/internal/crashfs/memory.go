@@ -11,7 +11,7 @@ import (
 // MaxFileSize is how large a file can become, in bytes: the address space that each
 // one reserves. Writing and truncating beyond it fails with ENOSPC, mapping with
 // ENOMEM.
-const MaxFileSize = 64 << 20
+const MaxFileSize = 16 << 20 << (^uint(0) >> 63 << 1) // 64 MiB; 16 MiB where addresses have 32 bits
 
 // memory is the content of a file. It stays where it is while the file grows, so
 // that mappings show what is written. What lies behind the end of the file is zero.
