@@ -44,8 +44,10 @@ func (b *inbox) push(p []byte) {
 	if b.failed != nil {
 		return
 	}
-	if b.taken == len(b.arrived) {
-		b.arrived, b.taken = b.arrived[:0], 0
+	// What was taken makes room before the buffer grows: a reader that never catches
+	// up would let it become as long as the stream.
+	if left := len(b.arrived) - b.taken; left == 0 || left <= b.taken && len(b.arrived)+len(p) > cap(b.arrived) {
+		b.arrived, b.taken = b.arrived[:copy(b.arrived, b.arrived[b.taken:])], 0
 	}
 	b.arrived = append(b.arrived, p...)
 	b.changed.Broadcast()
