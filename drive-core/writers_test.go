@@ -2,6 +2,7 @@ package drive
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -158,22 +159,25 @@ func (c *crowd) checkOrder(t *testing.T) {
 	for _, h := range hashes {
 		versions[h] = []attempt{{}}
 	}
-	slices.SortStableFunc(c.calls, func(a, b call) int { return int(a.tail - b.tail) })
+	slices.SortFunc(c.calls, func(a, b call) int {
+		return cmp.Or(cmp.Compare(a.tail, b.tail), cmp.Compare(a.begin, b.begin))
+	})
 	var ordered []call
 	for rest := slices.Clone(c.calls); len(rest) > 0; {
-		// Of those that name the same tail only one can have written what ends there.
-		i := 0
-		for i < len(rest) && rest[i].tail == rest[0].tail && rest[i].tail != 0 && rest[i].tailIn(j) != rest[i].tail {
-			i++
+		if rest[0].tail == 0 {
+			rest = rest[1:]
+			continue
 		}
-		if i == len(rest) || rest[i].tail != rest[0].tail {
+		n := 1
+		for n < len(rest) && rest[n].tail == rest[0].tail {
+			n++
+		}
+		i := first(rest[:n], j)
+		if i < 0 {
 			t.Fatalf("no call explains what lies between %d and %d", j.size(), rest[0].tail)
 		}
 		next := rest[i]
 		rest = slices.Delete(rest, i, i+1)
-		if next.tail == 0 {
-			continue
-		}
 		before := len(j.entries)
 		next.act.note(j)
 		ordered = append(ordered, next)
@@ -199,6 +203,21 @@ func (c *crowd) checkOrder(t *testing.T) {
 			t.Errorf("key %x: not found between %d and %d", from[0], failed.begin, failed.end)
 		}
 	}
+}
+
+// first returns which of the calls that name the same tail was the first, when j is
+// what was before: it may have written what ends there, and no other has. -1 if none
+// can have been.
+func first(calls []call, j *ledger) int {
+	for i, c := range calls {
+		k := j.clone()
+		c.act.note(k)
+		wrote := func(other call) bool { return other.tailIn(k) != k.size() }
+		if k.size() == c.tail && !slices.ContainsFunc(calls[:i], wrote) && !slices.ContainsFunc(calls[i+1:], wrote) {
+			return i
+		}
+	}
+	return -1
 }
 
 // explained tells whether some attempt of a key has the value that was read, had
