@@ -73,33 +73,94 @@ func (in *incoming) Cancel(cause error) {
 // that nobody asked for, or a message of an unknown type, is dropped, or two
 // peers could answer each other for ever.
 func (in *incoming) route(h header) {
+	c := in.conn
 	switch h.typ {
 	case callMessage:
-		in.routeCall(h)
+		route, f, ok := c.routeCall(h, in.stream)
+		if !ok {
+			return
+		}
+		h.metadata = nil // aliases the read buffer
+		if route.Unary == nil {
+			in.sink = c.startServerCall(h, in.stream, in.stream.ID(), route, f)
+			return
+		}
+		u := &unaryRequest{call: call{conn: c, id: in.stream.ID(), stream: in.stream, header: h}, route: route}
+		u.ctx.start(c, f)
+		in.sink = u
 	case responseMessage:
-		if p := in.conn.takePending(h.request); p != nil {
+		if p := c.takePending(h.request); p != nil {
 			in.sink = p.respond(h, in.stream)
 		}
 	}
 }
 
-func (in *incoming) routeCall(h header) {
-	c := in.conn
-	h.metadata = nil // aliases the read buffer, and nothing is in it
-	call := answer{conn: c, stream: in.stream, header: h}
-	var route Route
-	known := false
+// routeCall finds what answers a call. It reports false when the call has been
+// refused.
+func (c *Conn) routeCall(h header, stream *muxio.RecvStream) (route Route, f fields, ok bool) {
 	if c.cfg.Handler != nil {
-		route, known = c.cfg.Handler.Route(h.method)
+		route, ok = c.cfg.Handler.Route(h.method)
 	}
-	switch {
-	case !known:
-		call.refuse([]byte{byte(statusNoMethod)})
-	case route.Unary != nil:
-		in.sink = &unaryRequest{answer: call, route: route}
-	default:
-		in.sink = startServerCall(call, route)
+	if !ok {
+		c.refuse(h, stream, []byte{byte(statusNoMethod)})
+		return route, f, false
 	}
+	f, err := parseFields(h.metadata)
+	if err != nil {
+		c.refuseWith(h, stream, ErrorFrom(err))
+		return route, f, false
+	}
+	return route, f, true
+}
+
+// message takes a stream that arrived as a whole. payload is valid during the call.
+func (c *Conn) message(id uint32, payload []byte) {
+	h, rest, ok := parseHeader(payload)
+	if !ok {
+		return // it ends within its header, and says nothing
+	}
+	switch h.typ {
+	case callMessage:
+		c.wholeCall(id, h, rest)
+	case responseMessage:
+		if p := c.takePending(h.request); p != nil {
+			p.respondWhole(h, rest)
+		}
+	}
+}
+
+// wholeCall answers a call whose request stream arrived as a whole.
+func (c *Conn) wholeCall(id uint32, h header, request []byte) {
+	route, f, ok := c.routeCall(h, nil)
+	if !ok {
+		return
+	}
+	if route.Unary == nil {
+		h.metadata = nil
+		if s := c.startServerCall(h, nil, id, route, f); s != nil {
+			s.Data(request)
+			s.End()
+		}
+		return
+	}
+	if route.Inline && len(h.metadata) == 0 {
+		c.answerInline(h, route, request)
+		return
+	}
+	h.metadata = nil
+	u := &unaryRequest{call: call{conn: c, id: id, header: h}, route: route}
+	u.ctx.start(c, f)
+	if len(request) <= scratchBytes {
+		u.pooled, _ = scratch.Get().(*[scratchBytes]byte)
+		u.request.bytes = u.pooled[:0]
+	}
+	if e := u.request.add(c, request); e != nil {
+		u.ctx.end()
+		u.drop()
+		c.refuseWith(h, nil, e)
+		return
+	}
+	u.start()
 }
 
 // reserve takes n bytes of the connection's budget for messages that are being

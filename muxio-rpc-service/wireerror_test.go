@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -20,7 +21,7 @@ func TestErrorsOnTheWire(t *testing.T) {
 	} {
 		b := AppendError([]byte{0xaa}, want)
 		got, err := ParseError(b[1:])
-		if err != nil || *got != *want {
+		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%+v came back as %+v: %v", want, got, err)
 		}
 		for i := range b[1:] {
