@@ -22,7 +22,7 @@ func (c *Conn) refuse(h header, stream *muxio.RecvStream, answer []byte) {
 	stream.Release()
 	var head [headerBytes + 1]byte
 	_ = c.session.SendMessageNow(c.session.NextID(), muxio.Body{ // fails only when the session has ended
-		Prefix: appendResponseHeader(head[:0], h, status(answer[0]), Metadata{}), Bytes: answer[1:], End: true,
+		Prefix: appendResponseHeader(head[:0], h, status(answer[0]), fields{}), Bytes: answer[1:], End: true,
 	})
 }
 
@@ -140,12 +140,13 @@ func (u *unaryRequest) reply(response Message, err error) {
 	if err == nil && response.Len() > u.conn.cfg.MaxMessageBytes {
 		err = Errorf(ResourceExhausted, "response of %d bytes, limit MaxMessageBytes is %d", response.Len(), u.conn.cfg.MaxMessageBytes)
 	}
-	metadata := u.ctx.responseMetadata()
+	f := fields{metadata: u.ctx.responseMetadata()}
 	if err != nil {
-		body.Prefix = appendResponseHeader(head[:0], u.header, statusFail, metadata)
+		body.Prefix = appendResponseHeader(head[:0], u.header, statusFail, f)
 		body.Bytes = AppendError(nil, ErrorFrom(err))
 	} else {
-		body.Prefix = appendResponseHeader(head[:0], u.header, statusOK, metadata)
+		f.size = announced(response.Len())
+		body.Prefix = appendResponseHeader(head[:0], u.header, statusOK, f)
 		body.Bytes, body.More, body.Owner = response.Bytes, response.More, response.Owner
 	}
 	id := u.conn.session.NextID()
@@ -187,9 +188,9 @@ func (c *Conn) answerInline(h header, route Route, request []byte) {
 		c.refuseWith(h, nil, ErrorFrom(err))
 		return
 	}
-	var head [headerBytes + 1]byte
+	var head [headerBytes + 1 + 12]byte
 	body := muxio.Body{
-		Prefix: appendResponseHeader(head[:0], h, statusOK, Metadata{}),
+		Prefix: appendResponseHeader(head[:0], h, statusOK, fields{size: announced(n)}),
 		Bytes:  response.Bytes, More: response.More, Owner: response.Owner, End: true,
 	}
 	id := c.session.NextID()

@@ -90,10 +90,10 @@ func appendCallHeader(dst []byte, id uint32, method MethodID, f fields) []byte {
 }
 
 // appendResponseHeader appends the header of the response to a call.
-func appendResponseHeader(dst []byte, to header, s status, metadata Metadata) []byte {
+func appendResponseHeader(dst []byte, to header, s status, f fields) []byte {
 	begin := len(dst)
 	dst = appendHeader(dst, header{typ: responseMessage, request: to.request, method: to.method})
-	dst = appendFields(append(dst, byte(s)), fields{metadata: metadata})
+	dst = appendFields(append(dst, byte(s)), f)
 	return closeHeader(dst, begin)
 }
 

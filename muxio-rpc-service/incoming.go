@@ -87,6 +87,7 @@ func (in *incoming) route(h header) {
 		}
 		u := &unaryRequest{call: call{conn: c, id: in.stream.ID(), stream: in.stream, header: h}, route: route}
 		u.ctx.start(c, f)
+		u.request.expected = f.size
 		in.sink = u
 	case responseMessage:
 		if p := c.takePending(h.request); p != nil {
@@ -173,9 +174,30 @@ func (c *Conn) reserve(n int) bool {
 	return false
 }
 
+// firstBufferBytes is how much is allocated at once for a message because its peer
+// announced it; the rest is allocated as it comes.
+const firstBufferBytes = 1 << 20
+
 // buffer collects the bytes of a unary message within the limits.
 type buffer struct {
-	bytes []byte
+	bytes    []byte
+	expected int64 // as the peer announced, 0 if it did not
+}
+
+// grow makes room for n more bytes, for all that is expected if it is not much more
+// than is there.
+func (b *buffer) grow(n int) {
+	need := len(b.bytes) + n
+	if need <= cap(b.bytes) {
+		return
+	}
+	room := max(need, 2*cap(b.bytes))
+	if b.expected > 0 {
+		room = max(need, int(min(b.expected, max(firstBufferBytes, 4*int64(need)))))
+	}
+	grown := make([]byte, len(b.bytes), room)
+	copy(grown, b.bytes)
+	b.bytes = grown
 }
 
 // add appends p, or returns why it may not.
@@ -186,6 +208,7 @@ func (b *buffer) add(c *Conn, p []byte) *Error {
 	if !c.reserve(len(p)) {
 		return Errorf(ResourceExhausted, "messages being received exceed %d bytes, limit MaxBufferedBytes", c.cfg.MaxBufferedBytes)
 	}
+	b.grow(len(p))
 	b.bytes = append(b.bytes, p...)
 	return nil
 }

@@ -73,6 +73,7 @@ func (c *Conn) invoke(ctx context.Context, method MethodID, request Message) ([]
 		u.reuse()
 		return nil, err
 	}
+	f.size = announced(request.Len())
 	u.head = appendCallHeader(u.head[:0], u.id, method, f)
 	err = c.session.SendMessage(ctx, u.id, f.priority, muxio.Body{
 		Prefix: u.head, Bytes: request.Bytes, More: request.More, Owner: request.Owner, End: true,
@@ -144,7 +145,7 @@ func (u *unaryCall) open(h header) error {
 	if err != nil {
 		return err
 	}
-	u.status = s
+	u.status, u.response.expected = s, f.size
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.metadata != nil && !u.settled {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"iter"
+	"math"
 	"slices"
 	"time"
 
@@ -156,6 +157,7 @@ const (
 	tagTimeout  = 1
 	tagMetadata = 2
 	tagPriority = 3
+	tagSize     = 4
 
 	tagCritical = 1 << 7
 )
@@ -165,6 +167,7 @@ type fields struct {
 	timeout  time.Duration // 0 for none
 	priority muxio.Priority
 	metadata Metadata
+	size     int64 // of the payload of a unary message; 0 when not told
 }
 
 // wirePriority is how a priority stands on the wire.
@@ -173,9 +176,10 @@ var wirePriority = map[muxio.Priority]byte{muxio.Low: 0, muxio.Normal: 1, muxio.
 // appendFields appends fields to a header.
 func appendFields(dst []byte, f fields) []byte {
 	if f.timeout > 0 {
-		var b [binary.MaxVarintLen64]byte
-		n := binary.PutUvarint(b[:], uint64(max(f.timeout.Microseconds(), 1)))
-		dst = append(append(dst, tagTimeout, byte(n)), b[:n]...)
+		dst = appendNumber(dst, tagTimeout, uint64(max(f.timeout.Microseconds(), 1)))
+	}
+	if f.size > 0 {
+		dst = appendNumber(dst, tagSize, uint64(f.size))
 	}
 	if f.priority != muxio.Normal {
 		dst = append(dst, tagPriority, 1, wirePriority[f.priority])
@@ -187,6 +191,32 @@ func appendFields(dst []byte, f fields) []byte {
 		dst = append(append(dst, p.key...), p.value...)
 	}
 	return dst
+}
+
+// announced returns the size that is told of a message of n bytes: one that fits a
+// frame needs none.
+func announced(n int) int64 {
+	if n <= muxio.ChunkBytes {
+		return 0
+	}
+	return int64(n)
+}
+
+// appendNumber appends a field that is a number.
+func appendNumber(dst []byte, tag byte, v uint64) []byte {
+	var b [binary.MaxVarintLen64]byte
+	n := binary.PutUvarint(b[:], v)
+	return append(append(dst, tag, byte(n)), b[:n]...)
+}
+
+// number reads a field that is a number.
+func number(c *Cursor, value []byte) uint64 {
+	v := NewCursor(value)
+	n := v.Uvarint()
+	if v.End() != nil {
+		c.Fail(errRange)
+	}
+	return n
 }
 
 // uvarintLen returns how many bytes the uvarint of n takes.
@@ -213,12 +243,10 @@ func parseFields(b []byte) (f fields, err error) {
 		}
 		switch {
 		case tag[0] == tagTimeout:
-			v := NewCursor(value)
-			micros := v.Uvarint()
-			if v.End() != nil {
-				c.Fail(errRange)
-			}
+			micros := number(&c, value)
 			f.timeout = time.Duration(min(micros, uint64(maxTimeout.Microseconds()))) * time.Microsecond
+		case tag[0] == tagSize:
+			f.size = int64(min(number(&c, value), math.MaxInt64))
 		case tag[0] == tagMetadata:
 			v := NewCursor(value)
 			key := string(v.Bytes())

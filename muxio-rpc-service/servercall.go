@@ -90,7 +90,7 @@ func (call *serverCall) handle(ctx context.Context, request []byte, err error) e
 func (call *serverCall) finish(err error) error {
 	e := ErrorFrom(err)
 	if e != nil && !call.begun {
-		call.head = appendResponseHeader(call.head[:0], call.header, statusFail, call.ctx.responseMetadata())
+		call.head = appendResponseHeader(call.head[:0], call.header, statusFail, fields{metadata: call.ctx.responseMetadata()})
 		return call.out.Send(sendContext{&call.ctx}, muxio.Body{Prefix: call.head, Bytes: AppendError(nil, e), End: true})
 	}
 	closing := []byte{closingMark, byte(statusOK)}
@@ -106,7 +106,7 @@ func (call *serverCall) send(prefix []byte, m Message, end bool) error {
 	defer m.release()
 	call.head = call.head[:0]
 	if !call.begun {
-		call.head = appendResponseHeader(call.head, call.header, statusOK, call.ctx.responseMetadata())
+		call.head = appendResponseHeader(call.head, call.header, statusOK, fields{metadata: call.ctx.responseMetadata()})
 		call.begun = true
 	}
 	call.head = append(call.head, prefix...)
