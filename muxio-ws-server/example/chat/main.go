@@ -28,17 +28,13 @@ import (
 // lines go up, lines of others come down.
 var join = rpc.NewBothWays("chat.join", rpc.Bytes, rpc.Bytes, rpc.Bytes)
 
-// linesWaiting is how many lines a slow reader may be behind before it misses some.
-const linesWaiting = 100
-
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	err := errors.New("usage: chat ADDRESS, or chat URL NAME")
-	switch args := os.Args[1:]; len(args) {
-	case 1:
+	if args := os.Args[1:]; len(args) == 1 {
 		err = serve(ctx, args[0], func(url string) { _, _ = fmt.Fprintln(os.Stdout, url) })
-	case 2:
+	} else if len(args) == 2 {
 		err = chat(ctx, args[0], args[1], os.Stdin, os.Stdout)
 	}
 	if err != nil {
@@ -58,33 +54,38 @@ func (r *room) say(from chan []byte, line []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for guest := range r.guests {
-		if guest == from {
-			continue
-		}
-		select {
-		case guest <- line:
-		default:
+		if guest != from {
+			select {
+			case guest <- line:
+			default:
+			}
 		}
 	}
 }
 
+func (r *room) enter(lines chan []byte, name []byte) {
+	r.say(lines, fmt.Appendf(nil, "%s joins", name))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.guests[lines] = struct{}{}
+}
+
+func (r *room) leave(lines chan []byte, name []byte) {
+	r.say(lines, fmt.Appendf(nil, "%s leaves", name))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.guests, lines)
+}
+
 // stay serves one guest until it leaves.
 func (r *room) stay(ctx context.Context, name []byte, in *endpoint.Receiver[[]byte], out *endpoint.Sender[[]byte]) error {
-	lines := make(chan []byte, linesWaiting)
-	r.mu.Lock()
-	r.guests[lines] = struct{}{}
-	r.mu.Unlock()
-	ctx, leave := context.WithCancel(ctx)
+	lines := make(chan []byte, 100) // so far may a slow reader be behind
+	r.enter(lines, name)
+	ctx, stop := context.WithCancel(ctx)
 	var hearing sync.WaitGroup
 	defer hearing.Wait()
-	defer leave()
-	defer func() {
-		r.say(lines, fmt.Appendf(nil, "%s leaves", name))
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		delete(r.guests, lines)
-	}()
-	r.say(lines, fmt.Appendf(nil, "%s joins", name))
+	defer stop()
+	defer r.leave(lines, name)
 	hearing.Go(func() { // ends with the stay; waited for above
 		for {
 			select {
@@ -115,13 +116,13 @@ func serve(ctx context.Context, addr string, ready func(url string)) error {
 		return err
 	}
 	server := wsserver.New(wsserver.Options{Handler: calls})
-	web := &http.Server{Handler: server, ReadHeaderTimeout: 5 * time.Second}
+	web := http.Server{Handler: server, ReadHeaderTimeout: 5 * time.Second}
 	context.AfterFunc(ctx, func() { _ = errors.Join(server.Close(), web.Close()) })
 	ready("ws://" + l.Addr().String() + "/chat")
-	if err := web.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return err
+	if err = web.Serve(l); errors.Is(err, http.ErrServerClosed) {
+		err = nil
 	}
-	return nil
+	return err
 }
 
 // chat joins under a name, sends the lines of in and writes those of others to out.
@@ -135,18 +136,15 @@ func chat(ctx context.Context, url, name string, in io.Reader, out io.Writer) er
 	if err != nil {
 		return err
 	}
-	heard := make(chan error, 1)
+	heard := make(chan error)
 	go func() { // ends with the stay; waited for below
-		for line, err := range stay.All() {
-			if err == nil {
+		var err error
+		for line, lost := range stay.All() {
+			if err = lost; err == nil {
 				_, err = fmt.Fprintf(out, "%s\n", line)
 			}
-			if err != nil {
-				heard <- err
-				return
-			}
 		}
-		heard <- nil
+		heard <- err
 	}()
 	for lines := bufio.NewScanner(in); err == nil && lines.Scan(); {
 		err = stay.Send(lines.Bytes())

@@ -102,10 +102,10 @@ func serve(ctx context.Context, addr, dir string, ready func(url string)) error 
 	web := &http.Server{Handler: server, ReadHeaderTimeout: 5 * time.Second}
 	context.AfterFunc(ctx, func() { _ = errors.Join(server.Close(), web.Close()) })
 	ready("ws://" + l.Addr().String() + "/")
-	if err := web.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return err
+	if err = web.Serve(l); errors.Is(err, http.ErrServerClosed) {
+		err = nil
 	}
-	return nil
+	return err
 }
 
 // transfer puts or gets one file.
@@ -134,12 +134,10 @@ func transfer(ctx context.Context, url, verb, name string, out, progress io.Writ
 	sent := make(chan error, 1)
 	go func() { // ends with the file or the call; waited for below
 		_, err := io.Copy(rpc.NewMessageWriter(stream.Send), f)
-		if err == nil {
-			err = stream.CloseSend()
-		} else {
+		if err != nil {
 			_ = stream.Close()
 		}
-		sent <- err
+		sent <- errors.Join(err, stream.CloseSend())
 	}()
 	for total, err := range stream.All() {
 		if err != nil {
