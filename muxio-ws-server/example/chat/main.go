@@ -64,10 +64,10 @@ func (r *room) say(from chan []byte, line []byte) {
 }
 
 func (r *room) enter(lines chan []byte, name []byte) {
-	r.say(lines, fmt.Appendf(nil, "%s joins", name))
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	r.guests[lines] = struct{}{}
+	r.mu.Unlock()
+	r.say(nil, fmt.Appendf(nil, "%s joins", name)) // the guest too: so it knows that it is heard
 }
 
 func (r *room) leave(lines chan []byte, name []byte) {

@@ -51,20 +51,14 @@ func TestLinesReachTheOthers(t *testing.T) {
 	go func() { served <- serve(ctx, "127.0.0.1:0", func(url string) { urls <- url }) }() // ends with ctx; waited for below
 	url := <-urls
 	ada := enter(t, url, "ada")
-	if _, err := io.WriteString(ada.in, "anybody here?\n"); err != nil {
-		t.Fatal(err)
-	}
-	// Whether the line came before bob did is up to chance, so ada waits for him.
+	ada.wantLine(t, "ada joins")
 	bob := enter(t, url, "bob")
+	bob.wantLine(t, "bob joins")
 	ada.wantLine(t, "bob joins")
 	if _, err := io.WriteString(ada.in, "hello\n"); err != nil {
 		t.Fatal(err)
 	}
-	for bob.out.Scan() && bob.out.Text() != "ada: hello" {
-		if bob.out.Text() != "ada: anybody here?" && bob.out.Text() != "ada joins" {
-			t.Fatalf("bob heard %q", bob.out.Text())
-		}
-	}
+	bob.wantLine(t, "ada: hello")
 	if _, err := io.WriteString(bob.in, "hello, ada\n"); err != nil {
 		t.Fatal(err)
 	}
