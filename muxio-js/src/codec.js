@@ -17,9 +17,9 @@ export const bytes = Object.freeze({
 /** Text as UTF-8. */
 export const text = Object.freeze({ encode: (value) => encodeText(String(value)), decode: decodeText });
 
-/** JSON as UTF-8; undefined travels as no bytes. */
+/** JSON as UTF-8. undefined travels as null; no bytes come out as undefined. */
 export const json = Object.freeze({
-  encode: (value) => encodeText(value === undefined ? '' : JSON.stringify(value)),
+  encode: (value) => encodeText(JSON.stringify(value) ?? 'null'),
   decode: (message) => (message.length === 0 ? undefined : JSON.parse(decodeText(message))),
 });
 

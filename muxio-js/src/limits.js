@@ -15,7 +15,7 @@ export const DEFAULT_LIMITS = Object.freeze({
   maxFrameBytes: 1 << 20,
   streamWindowBytes: 1 << 20,
   connectionWindowBytes: INITIAL_CONNECTION_CREDIT,
-  maxStreams: 1024,
+  maxStreams: 8192,
   maxAheadFrames: 64,
   maxAheadBytes: 1 << 20,
   maxQueuedBytes: 256 << 10,

@@ -82,7 +82,7 @@ test('unary calls with values and errors', async () => {
     nothing: () => undefined,
   });
   assert.equal(await client.call('add', { a: 1, b: 2 }), 3);
-  assert.equal(await client.call('nothing'), undefined);
+  assert.equal(await client.call('nothing'), null);
   await assert.rejects(client.call('fail'), (error) => {
     assert.deepEqual(error.details, details);
     return failsWith(Code.NotFound, { message: 'nothing here', reason: 'gone' })(error);
