@@ -88,11 +88,11 @@ func (call *clientCall) sendError(err error) error {
 		return nil
 	}
 	stopped := errors.Is(err, muxio.ErrStopped) || errors.Is(err, muxio.ErrStreamEnded)
-	ended, failed := call.in.state()
+	finished, failed := call.in.state()
 	switch {
-	case stopped && failed != nil:
+	case stopped && failed != nil && !finished:
 		return failed
-	case stopped, ended && failed == nil:
+	case stopped, finished:
 		return io.EOF
 	}
 	return call.conn.callError(err)
@@ -231,7 +231,7 @@ func (r *callResponse) End() {
 // Cancel implements sink. A response that is complete stays what it is, even if
 // the connection ends before it is received.
 func (r *callResponse) Cancel(cause error) {
-	if ended, _ := r.in.state(); !ended {
+	if finished, _ := r.in.state(); !finished {
 		r.in.fail(responseCut(cause))
 	}
 	r.out.Stop()
@@ -251,7 +251,7 @@ func (r *failedResponse) Data(p []byte) {
 }
 
 // End implements sink.
-func (r *failedResponse) End() { r.call.in.fail(failure(r.status, r.payload)) }
+func (r *failedResponse) End() { r.call.in.refuse(failure(r.status, r.payload)) }
 
 // Cancel implements sink.
 func (r *failedResponse) Cancel(cause error) { r.call.in.fail(responseCut(cause)) }

@@ -87,15 +87,13 @@ func (r *ring) push(w *SendStream) {
 	r.last = w
 }
 
-func (r *ring) pop() *SendStream {
+// pop takes the first stream out; there is one.
+func (r *ring) pop() {
 	w := r.first
-	if w != nil {
-		if r.first = w.next; r.first == nil {
-			r.last = nil
-		}
-		w.next = nil
+	if r.first = w.next; r.first == nil {
+		r.last = nil
 	}
-	return w
+	w.next = nil
 }
 
 // remove takes w out, which is in the ring.

@@ -56,7 +56,8 @@ type Session struct {
 	opened    atomic.Uint32 // ids taken by this end
 	loops     sync.WaitGroup
 	done      chan struct{}
-	over      sync.Once
+	over      atomic.Bool   // end was called
+	closed    chan struct{} // closed when the transport is
 
 	window  atomic.Int64 // payload bytes that the peer may still send
 	pending atomic.Int64 // bytes to grant to the connection, not yet sent
@@ -93,6 +94,7 @@ func NewSession(t Transport, cfg Config) (*Session, error) {
 		cfg:       cfg,
 		out:       newOutbound(cfg.Layout, limits),
 		done:      make(chan struct{}),
+		closed:    make(chan struct{}),
 		receivers: make(map[uint32]*RecvStream),
 	}
 	s.window.Store(int64(limits.ConnWindow))
@@ -143,17 +145,21 @@ func (s *Session) check(err error) {
 }
 
 // end ends the session once: it records why, closes the queue and the
-// transport. The read loop notices and tells the receivers.
+// transport. The read loop notices and tells the receivers. Further calls wait
+// until the transport is closed.
 func (s *Session) end(err error, reason CloseReason) {
-	s.over.Do(func() {
-		s.mu.Lock()
-		s.err = err
-		s.mu.Unlock()
-		s.out.close(err)
-		close(s.done)
-		s.out.stopAll(err)
-		_ = s.transport.Close(reason) // the reason for the end is already known
-	})
+	if !s.over.CompareAndSwap(false, true) {
+		<-s.closed // a channel, not a mutex, so that testing/synctest sees the wait
+		return
+	}
+	s.mu.Lock()
+	s.err = err
+	s.mu.Unlock()
+	s.out.close(err)
+	close(s.done)
+	s.out.stopAll(err)
+	_ = s.transport.Close(reason) // the reason for the end is already known
+	close(s.closed)
 }
 
 // writeLoop is the only goroutine that writes to the transport. Everything
