@@ -8,7 +8,7 @@ export interface ConnectOptions extends ConnectionOptions {
   WebSocket?: new (url: string | URL, protocols: string[]) => WebSocket;
   /** Used instead of a WebSocket; `url` is not looked at then. A function is called for each attempt. */
   transport?: Transport | ((signal?: AbortSignal) => Transport | Promise<Transport>);
-  /** Bounds one attempt to connect. Default: 10,000. */
+  /** Bounds one attempt to open a WebSocket. Default: 10,000. */
   connectTimeoutMs?: number;
   /** Connects anew when a connection is lost or the peer goes away. Default: false. */
   reconnect?: boolean | ReconnectOptions;

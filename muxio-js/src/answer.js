@@ -136,11 +136,15 @@ class Answer {
     this.stream.release();
   }
 
-  /** The error that the caller gets for what a handler threw. */
-  errorOf(thrown) {
-    if (thrown instanceof RpcError) return thrown;
+  /** The error that the caller gets for what a handler threw, encoded. */
+  encodeThrown(thrown) {
+    try {
+      if (thrown instanceof RpcError) return encodeError(thrown);
+    } catch (malformed) {
+      thrown = malformed; // details that are no details, for example
+    }
     this.connection.handlerFailed(thrown, this.route.name);
-    return new RpcError(Code.Internal, 'the handler failed');
+    return encodeError(new RpcError(Code.Internal, 'the handler failed'));
   }
 }
 
@@ -180,9 +184,9 @@ class UnaryAnswer extends Answer {
       const work = async () => handler(this.decode(codecs.request, request), this.context);
       message = this.encode(await this.within(() => (handled = work())));
     } catch (thrown) {
-      if (!this.over) error = this.errorOf(thrown);
+      if (!this.over) error = this.encodeThrown(thrown);
     }
-    await this.finish(() => (error ? this.send([encodeError(error)], true, { status: Status.Failed }) : this.send([message], true, { sizeBytes: message.length })));
+    await this.finish(() => (error ? this.send([error], true, { status: Status.Failed }) : this.send([message], true, { sizeBytes: message.length })));
     await handled?.catch(() => {}); // a handler that is not done counts as running
     this.connection.endCall();
   }
@@ -217,7 +221,7 @@ class StreamAnswer extends Answer {
       if (request === undefined) throw new RpcError(Code.InvalidArgument, 'the call has no request');
       await this.#handle(this.decode(this.route.codecs.request, request));
     } catch (thrown) {
-      if (!this.over) error = this.errorOf(thrown);
+      if (!this.over) error = this.encodeThrown(thrown);
     }
     await this.finish(() => this.#close(error));
     this.#inbox.fail(new RpcError(Code.Canceled, 'the call is over'));
@@ -280,8 +284,8 @@ class StreamAnswer extends Answer {
   }
 
   #close(error) {
-    if (error && !this.begun) return this.send([encodeError(error)], true, { status: Status.Failed });
-    const status = error ? [Uint8Array.of(Status.Failed), encodeError(error)] : [Uint8Array.of(Status.OK)];
+    if (error && !this.begun) return this.send([error], true, { status: Status.Failed });
+    const status = error ? [Uint8Array.of(Status.Failed), error] : [Uint8Array.of(Status.OK)];
     return this.send([CLOSING, ...status], true);
   }
 }

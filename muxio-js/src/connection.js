@@ -20,7 +20,7 @@ export class Connection extends Caller {
   #calls = new Map(); // own calls by request id
   #running = 0; // calls of the peer
   #refusals = 0; // refusals that are not sent yet
-  #goneAway = null; // the code with which the peer accepts no new calls
+  #goneAway = false; // the peer accepts no new calls
   #draining = null; // the text with which this end accepts none
   #keepAlive;
   #now;
@@ -43,7 +43,7 @@ export class Connection extends Caller {
       now: this.#now,
       on: {
         accept: (stream) => this.#accept(stream),
-        goingAway: (code, reason) => this.#goingAway(code, reason),
+        goingAway: (reason) => this.#goingAway(reason),
         ended: (cause) => this.#ended(cause),
       },
     });
@@ -53,7 +53,7 @@ export class Connection extends Caller {
   /** "open", "goingaway" or "closed". */
   get state() {
     if (this.#session.cause) return 'closed';
-    return this.#goneAway !== null || this.#draining !== null ? 'goingaway' : 'open';
+    return this.#goneAway || this.#draining !== null ? 'goingaway' : 'open';
   }
 
   /** Why the connection ended: a CloseError, null before. */
@@ -98,9 +98,9 @@ export class Connection extends Caller {
     await this.close();
   }
 
-  #goingAway(code, reason) {
-    this.#goneAway = code;
-    this.#emit('goingaway', { code, reason });
+  #goingAway(reason) {
+    this.#goneAway = true;
+    this.#emit('goingaway', { code: CloseCode.GoingAway, reason });
     this.#closeIfIdle();
   }
 
@@ -114,7 +114,7 @@ export class Connection extends Caller {
   #closeIfIdle() {
     if (this.#calls.size > 0 || this.#running > 0 || this.#refusals > 0) return;
     if (this.#draining !== null) this.#session.close(CloseCode.GoingAway, this.#draining);
-    else if (this.#goneAway === CloseCode.GoingAway) this.#session.close(CloseCode.Normal, 'the peer is going away');
+    else if (this.#goneAway) this.#session.close(CloseCode.Normal, 'the peer is going away');
   }
 
   #emit(type, detail) {
@@ -229,7 +229,8 @@ export class Connection extends Caller {
     this.openAnswer().send([header, payload], true).then(sent, sent);
   }
 
+  /** Tells the user, whose own errors must not come back here. */
   handlerFailed(error, method) {
-    this.#options.onHandlerError?.(error, method);
+    queueMicrotask(() => this.#options.onHandlerError?.(error, method));
   }
 }

@@ -16,8 +16,6 @@ export const Status = Object.freeze({ OK: 0, Failed: 1, System: 2, NoMethod: 3 }
 export const Priority = Object.freeze({ Low: 0, Normal: 1, High: 2 });
 
 const FIXED_BYTES = 15;
-/** What the size of the fields can say. Metadata within its limit exceeds it when it is made of very short values. */
-const MAX_FIELDS_BYTES = 0xffff;
 const Tag = Object.freeze({ Timeout: 1, Metadata: 2, Priority: 3, Size: 4 });
 const CRITICAL = 0x80;
 
@@ -37,7 +35,6 @@ export function methodId(name) {
 
 /** @param {{ type: number, request: number, method: bigint, fields?: Uint8Array }} header */
 export function encodeHeader({ type, request, method, fields = EMPTY }) {
-  if (fields.length > MAX_FIELDS_BYTES) throw new RpcError(Code.ResourceExhausted, `fields of ${fields.length} bytes in a header, at most ${MAX_FIELDS_BYTES} fit`);
   const bytes = new Uint8Array(FIXED_BYTES + fields.length);
   const view = viewOf(bytes);
   bytes[0] = type;

@@ -29,7 +29,8 @@ export class Session {
   #pingToken = 0;
   #pingSecond = -Infinity;
   #pingCount = 0;
-  #announced = null; // the last GoAway of the peer
+  #announced = null; // the last GoAway of the peer: { code, reason }
+  #goingAway = false; // it accepts no new calls
   #transportEnded;
 
   /** Bytes of all streams that are held because earlier ones are missing. */
@@ -47,7 +48,7 @@ export class Session {
    * @param transport see index.d.ts
    * @param {{ initiator: boolean, limits: object, now?: () => number, on: object }} options
    *   on has accept(stream), which returns the receiver of a stream that the
-   *   peer opens; goingAway(code, text); and ended(cause).
+   *   peer opens; goingAway(text), once; and ended(cause).
    */
   constructor(transport, { initiator, limits, on, now = clock }) {
     this.#transport = transport;
@@ -142,7 +143,7 @@ export class Session {
   }
 
   #message(bytes) {
-    if (this.cause) return;
+    if (this.cause) return undefined;
     this.lastHeard = this.#now();
     try {
       if (!(bytes instanceof Uint8Array)) throw new Violation(CloseCode.UnsupportedData, 'text message; this connection carries binary messages');
@@ -151,9 +152,11 @@ export class Session {
         return this.cause === null;
       });
     } catch (error) {
-      if (!(error instanceof Violation)) throw error;
-      this.violate(error);
+      if (error instanceof Violation) return this.violate(error);
+      this.violate(new Violation(CloseCode.Internal, 'internal error'));
+      throw error; // a defect of this package: it should be seen
     }
+    return undefined;
   }
 
   #frame(frame) {
@@ -226,9 +229,11 @@ export class Session {
 
   #goneAway({ length, payload }) {
     if (length < 2 || length > 2 + MAX_CLOSE_TEXT_BYTES) throw protocolError(`GoAway of ${length} bytes`);
-    const first = this.#announced === null;
     this.#announced = { code: viewOf(payload).getUint16(0, true), reason: decodeText(payload.subarray(2)) };
-    if (first) this.#on.goingAway(this.#announced.code, this.#announced.reason);
+    // With another code it is the last word of a stream of bytes, whose end follows.
+    if (this.#announced.code !== CloseCode.GoingAway || this.#goingAway) return;
+    this.#goingAway = true;
+    this.#on.goingAway(this.#announced.reason);
   }
 
   // What follows is for streams.

@@ -12,8 +12,8 @@ const source = fileURLToPath(new URL('../peer', import.meta.url));
 const packageFolder = fileURLToPath(new URL('../..', import.meta.url));
 
 /**
- * Resolves to the running peer: its URL, a promise of the next line that it
- * prints, and stop().
+ * Resolves to the running peer: the URL of its web server, the address of its
+ * streams of bytes, a promise of the next line that it prints, and stop().
  */
 export async function startPeer() {
   const folder = await mkdtemp(join(tmpdir(), 'muxio-js-'));
@@ -30,6 +30,7 @@ export async function startPeer() {
   };
   return {
     url: await nextLine(),
+    address: await nextLine(),
     nextLine,
     async stop() {
       child.stdin.end();

@@ -215,7 +215,7 @@ export const tests = {
     equal(await client.call('callback', 'blob'), String(3 * K * K));
     equal(await client.call('callback', 'count'), '1000 499500');
     equal(await client.call('callback', 'sum'), '499505');
-    equal(await client.call('callback', 'chat'), 'hello peer;ONE;TWO;');
+    equal(await client.call('callback', 'chat'), 'hello peer;ONE;TWO');
     equal(await client.call('callback', 'hang'), 'canceled');
     await client.call('echo', 1);
     equal(log, [Code.Canceled]);

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
 	"sync"
 
 	caller "github.com/simd-drive/go/muxio-rpc-caller"
@@ -58,7 +60,7 @@ func callDouble(ctx context.Context, client rpc.Invoker) (string, error) {
 	for _, n := range results {
 		total += n
 	}
-	return fmt.Sprint(total), errors.Join(errs...)
+	return strconv.Itoa(total), errors.Join(errs...)
 }
 
 func callFail(ctx context.Context, client rpc.Invoker) (string, error) {
@@ -69,11 +71,11 @@ func callFail(ctx context.Context, client rpc.Invoker) (string, error) {
 	if e == nil {
 		return "", errors.New("client.fail did not fail")
 	}
-	text := fmt.Sprintf("%d %s %s", e.Code, e.Reason, e.Message)
+	text := fmt.Appendf(nil, "%d %s %s", e.Code, e.Reason, e.Message)
 	for _, d := range e.Details {
-		text += fmt.Sprintf(" %s=%x", d.Type, d.Value)
+		text = fmt.Appendf(text, " %s=%x", d.Type, d.Value)
 	}
-	return text, nil
+	return string(text), nil
 }
 
 // callHang gives a call up; the client reports back what its handler saw.
@@ -95,7 +97,7 @@ func callHang(ctx context.Context, client rpc.Invoker) (string, error) {
 
 func callBlob(ctx context.Context, client rpc.Invoker) (string, error) {
 	b, err := caller.Call(ctx, client, clientBlob, 3<<20)
-	return fmt.Sprint(len(b)), err
+	return strconv.Itoa(len(b)), err
 }
 
 func callNone(ctx context.Context, client rpc.Invoker) (string, error) {
@@ -133,7 +135,7 @@ func callSum(ctx context.Context, client rpc.Invoker) (string, error) {
 		}
 	}
 	total, err := stream.Finish()
-	return fmt.Sprint(total), err
+	return strconv.Itoa(total), err
 }
 
 func callChat(ctx context.Context, client rpc.Invoker) (string, error) {
@@ -141,7 +143,7 @@ func callChat(ctx context.Context, client rpc.Invoker) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	text := ""
+	var lines []string
 	for _, word := range []string{"", "one", "two"} {
 		if word != "" {
 			err = stream.Send(word)
@@ -150,7 +152,7 @@ func callChat(ctx context.Context, client rpc.Invoker) (string, error) {
 		if err := errors.Join(err, receiveErr); err != nil {
 			return "", err
 		}
-		text += line + ";"
+		lines = append(lines, line)
 	}
 	if err := stream.CloseSend(); err != nil {
 		return "", err
@@ -158,5 +160,5 @@ func callChat(ctx context.Context, client rpc.Invoker) (string, error) {
 	if _, err := stream.Receive(); !errors.Is(err, io.EOF) {
 		return "", fmt.Errorf("client.chat ends with %w", err)
 	}
-	return text, stream.Close()
+	return strings.Join(lines, ";"), stream.Close()
 }

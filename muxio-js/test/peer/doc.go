@@ -3,7 +3,8 @@
 //
 //	peer [FOLDER]
 //
-// It listens on a free port of the loopback interface and prints one line with
-// its URL. /ws is the WebSocket; FOLDER is served under /files/; what is posted
-// to /report is printed as one line. It ends with its standard input.
+// It listens on two free ports of the loopback interface and prints a line for
+// each: the URL of a web server, and the address of plain streams of bytes. /ws
+// is the WebSocket; FOLDER is served under /files/; what is posted to /report is
+// printed as one line. It ends with its standard input.
 package main

@@ -11,11 +11,13 @@ import (
 	"os"
 	"time"
 
+	"github.com/simd-drive/go/muxio"
 	rpc "github.com/simd-drive/go/muxio-rpc-service"
 	wsserver "github.com/simd-drive/go/muxio-ws-server"
 )
 
 const (
+	anyPort = "127.0.0.1:0"
 	// maxReportBytes bounds what a page may post.
 	maxReportBytes = 1 << 20
 	// maxMessageBytes is small enough for a test to exceed it.
@@ -37,11 +39,8 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	server := wsserver.New(wsserver.Options{
-		Handler: calls,
-		Conn:    rpc.Config{MaxMessageBytes: maxMessageBytes},
-		Logger:  logger,
-	})
+	cfg := rpc.Config{Role: muxio.Responder, Handler: calls, MaxMessageBytes: maxMessageBytes, Logger: logger}
+	server := wsserver.New(wsserver.Options{Conn: cfg})
 	mux := http.NewServeMux()
 	mux.Handle("/ws", server)
 	mux.HandleFunc("POST /report", report)
@@ -49,19 +48,25 @@ func run(args []string) error {
 		mux.Handle("/files/", http.StripPrefix("/files/", http.FileServer(http.Dir(args[0]))))
 	}
 	var lc net.ListenConfig
-	listener, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
+	listener, err := lc.Listen(context.Background(), "tcp", anyPort)
 	if err != nil {
 		return err
 	}
+	plain, err := lc.Listen(context.Background(), "tcp", anyPort)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	tcp := serveStreams(plain, cfg, logger)
 	web := &http.Server{Handler: mux, ReadHeaderTimeout: shutdownTimeout}
 	served := make(chan error, 1)
 	go func() { served <- web.Serve(listener) }() // ends with Shutdown, waited for below
 	_, _ = fmt.Fprintln(os.Stdout, "http://"+listener.Addr().String())
+	_, _ = fmt.Fprintln(os.Stdout, plain.Addr())
 
 	_, _ = io.Copy(io.Discard, os.Stdin) // until whoever started this program is done
 	ctx, stop := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer stop()
-	err = errors.Join(server.Shutdown(ctx), web.Shutdown(ctx))
+	err = errors.Join(server.Shutdown(ctx), web.Shutdown(ctx), tcp.close())
 	if serveErr := <-served; !errors.Is(serveErr, http.ErrServerClosed) {
 		err = errors.Join(err, serveErr)
 	}

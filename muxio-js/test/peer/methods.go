@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"strings"
@@ -233,7 +232,7 @@ func answerLoudly(_ context.Context, name string, in *endpoint.Receiver[string],
 			return err
 		}
 	}
-	return out.Send(fmt.Sprintf("goodbye %s", name))
+	return out.Send("goodbye " + name)
 }
 
 // counters counts by name.

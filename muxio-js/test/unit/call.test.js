@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
 
 import { Code, CloseCode, CloseError, Connection, Metadata, Priority, RpcError, bothWays, clientStream, json, methodId, serverStream, text, unary } from '../../src/index.js';
-import { concat, encodeText } from '../../src/bytes.js';
+import { concat, encodeText, uvarint } from '../../src/bytes.js';
 import { CONNECTION, Kind } from '../../src/frame.js';
 import { HeaderReader, MessageType, encodeHeader, encodeResponseFields, parseFields } from '../../src/header.js';
 import { CLOSING, sizeMark } from '../../src/inbox.js';
@@ -96,6 +96,11 @@ test('a handler that fails is told of here, its caller learns neither text nor s
   const { client } = pair({ broken: () => { throw secret; } }, { far: { onHandlerError: (error, method) => failed.push({ error, method }) } });
   await assert.rejects(client.call('broken'), failsWith(Code.Internal, { message: 'the handler failed' }));
   assert.deepEqual(failed, [{ error: secret, method: 'broken' }]);
+});
+
+test('an error that cannot be encoded is one of the handler', async () => {
+  const { client } = pair({ odd: () => { throw new RpcError(Code.NotFound, '', { details: [{ type: 'x' }] }); } });
+  await assert.rejects(client.call('odd'), failsWith(Code.Internal));
 });
 
 test('codecs: one for all messages, or one for a kind of them', async () => {
@@ -208,6 +213,69 @@ test('an abort reaches the signal of a handler', async () => {
   await assert.rejects(answer, failsWith(Code.Canceled));
   await settled();
   assert.equal(signal.reason.code, Code.Canceled);
+});
+
+test('a call that is over leaves no listener and no timer behind', async (t) => {
+  const cleared = [];
+  const clear = globalThis.clearTimeout;
+  t.mock.method(globalThis, 'clearTimeout', (timer) => {
+    cleared.push(timer);
+    clear(timer);
+  });
+  const started = t.mock.method(globalThis, 'setTimeout');
+  const { client } = pair({ echo: (value) => value });
+  const { signal } = new AbortController();
+  let listeners = 0;
+  for (const [name, step] of [['addEventListener', 1], ['removeEventListener', -1]]) {
+    const real = signal[name].bind(signal);
+    signal[name] = (...args) => {
+      listeners += step;
+      real(...args);
+    };
+  }
+  await client.call('echo', 1, { signal, timeoutMs: 1e6 });
+  await settled();
+  assert.equal(listeners, 0);
+  assert.equal(started.mock.callCount(), 2, 'one here and one at the peer');
+  for (const { result } of started.mock.calls) assert.ok(cleared.includes(result));
+});
+
+test('a request that is answered before it is sent is cancelled', async () => {
+  const { connection, peer } = await withRaw();
+  const answer = connection.call('big', new Uint8Array(4 << 20));
+  const call = await readCall(peer);
+  respond(peer, call, THEIRS, 1, encodeError(new RpcError(Code.ResourceExhausted)));
+  peer.frame(THEIRS, 1, Kind.End);
+  await assert.rejects(answer, failsWith(Code.ResourceExhausted));
+  assert.equal((await peer.nextOf(Kind.Cancel)).stream, call.stream);
+  const { writable } = connection.clientStream('upload');
+  const next = await readCall(peer);
+  respond(peer, next, THEIRS, 0, message(Uint8Array.of(1)), CLOSING, Uint8Array.of(0));
+  peer.frame(THEIRS, 1, Kind.End);
+  assert.equal((await peer.nextOf(Kind.Cancel)).stream, next.stream);
+  await assert.rejects(writable.getWriter().closed, failsWith(Code.Canceled));
+});
+
+test('a response that is complete ends the request, also before it is read', async () => {
+  const { connection, peer } = await withRaw();
+  const { readable, writable } = connection.bothWays('chat');
+  const call = await readCall(peer);
+  respond(peer, call, THEIRS, 0, message(Uint8Array.of(1)), CLOSING, Uint8Array.of(0));
+  peer.frame(THEIRS, 1, Kind.End);
+  await assert.rejects(writable.getWriter().closed, failsWith(Code.Canceled));
+  assert.deepEqual(await collect(readable), [Uint8Array.of(1)]);
+});
+
+test('headers are granted to the connection, too', async () => {
+  const { peer } = await withRaw({ handlers: { echo: (value) => value } });
+  const fields = concat([Uint8Array.of(0x7f), uvarint(60_000), new Uint8Array(60_000)]);
+  const header = encodeHeader({ type: MessageType.Call, request: 1, method: methodId('echo'), fields });
+  for (let i = 0; i < 80; i++) {
+    peer.frame(THEIRS + i, 0, Kind.Open, header);
+    peer.frame(THEIRS + i, 1, Kind.End);
+  }
+  const { stream } = await peer.nextOf(Kind.Credit);
+  assert.equal(stream, CONNECTION);
 });
 
 test('a timeout gives a call up at both ends', async (t) => {
@@ -630,6 +698,38 @@ test('an error of a callback for metadata fails the call, not the connection', a
   const oops = new Error('oops');
   await assert.rejects(client.call('echo', 1, { onMetadata: () => { throw oops; } }), (error) => error === oops);
   assert.equal(await client.call('echo', 2), 2);
+});
+
+test('random frames never do more than fail calls or close the connection', async () => {
+  let state = 99;
+  const random = (n) => ((state = (Math.imul(state, 1103515245) + 12345) >>> 0) >>> 8) % n;
+  const handlers = {
+    echo: (value) => value,
+    items: serverStream(function* () { yield new Uint8Array(5); }),
+    sum: clientStream(async (_, items) => { for await (const item of items) if (item.length > 3) return item; return undefined; }),
+    chat: bothWays(async function* (_, items) { yield* items; }),
+  };
+  const methods = ['echo', 'items', 'sum', 'chat', 'missing'].map(methodId);
+  for (let round = 0; round < 200; round++) {
+    const { connection, peer } = await withRaw({ handlers });
+    const pending = [connection.call('x'), collect(connection.serverStream('x')), connection.clientStream('x').response];
+    for (const promise of pending) promise.catch(() => {});
+    await settled();
+    const seqs = [0, 0, 0];
+    for (let i = 0; i < 15; i++) {
+      const k = random(3);
+      const header = encodeHeader({ type: random(2), request: random(4), method: [...methods, methodId('x')][random(6)], fields: Uint8Array.from({ length: random(4) }, () => random(5)) });
+      const tail = Uint8Array.from({ length: random(12) }, () => random(8));
+      const kind = [Kind.Data, Kind.Data, Kind.End, Kind.Cancel][random(4)];
+      if (seqs[k] === 0) peer.frame(THEIRS + k, seqs[k]++, Kind.Open, concat([header, tail]));
+      else peer.frame(THEIRS + k, kind === Kind.Cancel ? 0 : seqs[k]++, kind, kind === Kind.Data ? tail : undefined);
+    }
+    await settled();
+    await connection.close();
+    await Promise.allSettled(pending);
+    await settled();
+    assert.equal(connection.budget.used, 0, `round ${round} gives its memory back`);
+  }
 });
 
 test('request ids of calls in flight are not used again', async () => {

@@ -135,6 +135,22 @@ test('new calls wait for the next connection', async (t) => {
   assert.deepEqual(await Promise.all(calls), [1, 2]);
 });
 
+test('a call that is given up as its connection opens is not made', async (t) => {
+  timers(t);
+  const called = [];
+  const server = listen({ note: (value) => called.push(value) });
+  const client = await start(server, { reconnect: { jitter: 0 }, limits: { maxOwnCalls: 1 } });
+  server.connections[0].close();
+  await settled();
+  const abort = new AbortController();
+  const waiting = client.call('note', 1, { signal: abort.signal });
+  client.addEventListener('open', () => abort.abort());
+  t.mock.timers.tick(100);
+  await assert.rejects(waiting, failsWith(Code.Canceled));
+  await client.call('note', 2);
+  assert.deepEqual(called, [2]);
+});
+
 test('new calls fail at once, by option', async (t) => {
   timers(t);
   const server = listen();
