@@ -13,6 +13,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/simd-drive/go/muxio-rpc-endpoint"
 )
 
 // A Peer is one way to make calls.
@@ -83,7 +85,8 @@ var ErrUnknownPeer = errors.New("peers: no such peer")
 // All returns every peer: ours first, then libraries, then bare connections.
 func All() []Peer {
 	return []Peer{
-		muxioPeer(),
+		muxioPeer("muxio", "defaults; methods of plain bytes, handlers in goroutines"),
+		muxioPeer("muxio-inline", "the same with a handler that runs inline, in the reader", endpoint.Inline()),
 		grpcPeer(), connectPeer(), netRPCPeer(), drpcPeer(), yamuxPeer(), natsPeer(),
 		gorillaPeer("gorilla", gorillaDefaults), gorillaPeer("gorilla-64k", gorillaTuned), gorillaPingPongPeer(),
 		tcpPeer(), tcpCoalescedPeer(), tcpPingPongPeer(),

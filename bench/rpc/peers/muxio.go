@@ -21,28 +21,25 @@ var (
 	muxioDownload = rpc.NewServerStream("bench.download", rpc.Binary[int64](), rpc.Bytes)
 )
 
-// muxioPeer is this repository's stack as its users write it.
-func muxioPeer() Peer {
+// muxioPeer is this repository's stack as its users write it. options are
+// those of the echo, the only method in which variants of the peer differ.
+func muxioPeer(name, settings string, options ...endpoint.HandleOption) Peer {
 	return Peer{
-		Name:     "muxio",
-		Settings: "defaults; methods of plain bytes, handlers in goroutines",
+		Name:     name,
+		Settings: settings,
 		Ours:     true,
 		Features: Concurrent | Fetches | Streams | Mixed,
 		Serve: func(ctx context.Context, s *Service) (string, func(), error) {
-			return serveMuxio(ctx, s, endpoint.Handle[[]byte, []byte])
+			return serveMuxio(ctx, s, options)
 		},
 		Dial: dialMuxio,
 	}
 }
 
-// handleEcho registers the handler of the echo, the only method in which
-// variants of the peer differ.
-type handleEcho func(*endpoint.Endpoint, rpc.Method[[]byte, []byte], func(context.Context, []byte) ([]byte, error)) error
-
-func serveMuxio(ctx context.Context, s *Service, handle handleEcho) (string, func(), error) {
+func serveMuxio(ctx context.Context, s *Service, options []endpoint.HandleOption) (string, func(), error) {
 	calls := endpoint.New(endpoint.Options{})
 	err := errors.Join(
-		handle(calls, muxioEcho, func(_ context.Context, b []byte) ([]byte, error) { return b, nil }),
+		endpoint.Handle(calls, muxioEcho, func(_ context.Context, b []byte) ([]byte, error) { return b, nil }, options...),
 		endpoint.Handle(calls, muxioFetch, func(_ context.Context, size int64) ([]byte, error) { return s.fetch(size) }),
 		endpoint.HandleClientStream(calls, muxioUpload, receiveMuxio),
 		endpoint.HandleServerStream(calls, muxioDownload, func(_ context.Context, n int64, items *endpoint.Sender[[]byte]) error {
