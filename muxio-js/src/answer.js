@@ -39,7 +39,6 @@ function responseHeader({ request, method }, status, metadata, sizeBytes) {
 
 /** What both kinds of answers have in common. */
 class Answer {
-  #cancelled = new AbortController();
   #giveUp;
   #interrupt; // rejects what the answer waits for
   #begun = false; // the header of the response is sent
@@ -48,7 +47,7 @@ class Answer {
   constructor(connection, stream, header, fields, route) {
     this.connection = connection;
     this.stream = stream;
-    this.header = header;
+    this.header = { request: header.request, method: header.method }; // and not the bytes of it
     this.fields = fields;
     this.route = route;
   }
@@ -66,17 +65,17 @@ class Answer {
       return false;
     }
     this.out = this.connection.openAnswer(this.fields.priority);
-    const giveUp = new GiveUp(this.#cancelled.signal, this.fields.timeoutMs);
+    const giveUp = new GiveUp(undefined, this.fields.timeoutMs, (late) => this.#interrupt?.(late));
     this.#giveUp = giveUp;
-    const { signal } = giveUp;
-    signal.addEventListener('abort', () => this.#interrupt?.(signal.reason));
     this.context = {
       method: this.route.name,
       metadata: this.fields.metadata,
       priority: this.fields.priority,
       responseMetadata: new Metadata(),
       connection: this.connection,
-      signal,
+      get signal() {
+        return giveUp.signal;
+      },
       get remainingMs() {
         return giveUp.remainingMs;
       },
@@ -86,8 +85,7 @@ class Answer {
 
   /** Calls work and waits for its promise, or until the call is given up. One at a time. */
   within(work) {
-    const { signal } = this.#giveUp;
-    if (signal.aborted) return Promise.reject(signal.reason);
+    if (this.#giveUp.error) return Promise.reject(this.#giveUp.error);
     return new Promise((resolve, reject) => {
       this.#interrupt = reject;
       work().then(resolve, reject);
@@ -97,8 +95,10 @@ class Answer {
   /** The peer gave the call up, or the connection ended: nothing more is answered. */
   cancel(code, cause) {
     this.over = true;
-    this.#cancelled.abort(cause ? unavailable(cause) : new RpcError(code ?? Code.Canceled, 'the caller gave the call up'));
+    const error = cause ? unavailable(cause) : new RpcError(code ?? Code.Canceled, 'the caller gave the call up');
+    this.#giveUp?.fire(error);
     this.out?.cancel(code);
+    return error;
   }
 
   /** Sends pieces, behind the header if they are the first. sizeBytes is their size if they are the only message. */
@@ -129,7 +129,7 @@ class Answer {
 
   /** Sends the outcome of the handler unless the call was given up by its caller. */
   async finish(sendOutcome) {
-    const late = this.#giveUp.signal.aborted; // then the outcome is that it was late
+    const late = this.#giveUp.error; // then the outcome is that it was late
     if (!this.over) await (late ? sendOutcome() : this.within(sendOutcome)).catch(() => this.out.cancelUnlessEnded(Code.DeadlineExceeded));
     this.over = true;
     this.#giveUp.release();
@@ -207,8 +207,7 @@ class StreamAnswer extends Answer {
       data: (bytes) => this.#inbox.push(bytes),
       end: () => this.#inbox.end(),
       cancel: (code, cause) => {
-        this.cancel(code, cause);
-        this.#inbox.fail(this.context.signal.reason);
+        this.#inbox.fail(this.cancel(code, cause));
         this.stream.release();
       },
     };

@@ -17,6 +17,17 @@ export const decodeText = (bytes) => decoder.decode(bytes);
 /** @param {Uint8Array} bytes */
 export const viewOf = (bytes) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
+/** Writes a number of 32 bits, little-endian. */
+export function putU32(bytes, at, value) {
+  bytes[at] = value;
+  bytes[at + 1] = value >>> 8;
+  bytes[at + 2] = value >>> 16;
+  bytes[at + 3] = value >>> 24;
+}
+
+/** Reads a number of 32 bits, little-endian. */
+export const getU32 = (bytes, at) => (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0;
+
 /** Returns the pieces, one behind the other, as one array. */
 export function concat(pieces) {
   if (pieces.length === 1) return pieces[0];

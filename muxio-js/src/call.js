@@ -41,11 +41,9 @@ export class OutgoingCall {
    */
   async begin(acquire, pieces, end, sizeBytes) {
     try {
-      this.#giveUp = new GiveUp(this.#options.signal, this.#options.timeoutMs);
-      const { signal } = this.#giveUp;
-      if (signal.aborted) throw signal.reason;
-      signal.addEventListener('abort', () => this.fail(signal.reason));
-      const connection = acquire(signal);
+      this.#giveUp = new GiveUp(this.#options.signal, this.#options.timeoutMs, (error) => this.fail(error));
+      if (this.over) throw this.error;
+      const connection = acquire(this.#giveUp);
       this.connection = connection instanceof Promise ? await connection : connection;
       if (this.over) throw this.error;
       this.out = this.connection.openCall(this, this.#options.priority);

@@ -21,14 +21,14 @@ function callOptions(options, defaults) {
 }
 
 /**
- * Has the four kinds of calls. A subclass has acquire(signal), which returns a
+ * Has the four kinds of calls. A subclass has acquire(giveUp), which returns a
  * connection or a promise of one, callDefaults, and limits.
  */
 export class Caller extends EventTarget {
   async call(method, request, options = {}) {
     const codecs = codecsOf(options, this.callDefaults.codec);
     const bytes = this.#checked(codecs.request.encode(request));
-    const response = await UnaryCall.run((signal) => this.acquire(signal), method, bytes, callOptions(options, this.callDefaults));
+    const response = await UnaryCall.run((giveUp) => this.acquire(giveUp), method, bytes, callOptions(options, this.callDefaults));
     try {
       return codecs.response.decode(response);
     } catch (cause) {
@@ -56,7 +56,7 @@ export class Caller extends EventTarget {
     const codecs = codecsOf(options, this.callDefaults.codec);
     const bytes = this.#checked(codecs.request.encode(request));
     const call = new StreamCall(method, callOptions(options, this.callDefaults), codecs);
-    call.start((signal) => this.acquire(signal), bytes, end);
+    call.start((giveUp) => this.acquire(giveUp), bytes, end);
     return call;
   }
 

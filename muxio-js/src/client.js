@@ -66,7 +66,7 @@ class Client extends Caller {
   }
 
   /** Returns the connection if there is one, else a promise of it. */
-  acquire(signal) {
+  acquire(giveUp) {
     if (this.#cause) throw unavailable(this.#cause);
     if (this.#connection) return this.#connection;
     if (this.#reconnect.newCalls === 'fail') throw new RpcError(Code.Unavailable, 'there is no connection at the moment');
@@ -76,9 +76,9 @@ class Client extends Caller {
     return new Promise((resolve, reject) => {
       const waiter = { resolve, reject };
       this.#waiting.add(waiter);
-      signal.addEventListener('abort', () => {
+      giveUp.signal.addEventListener('abort', () => {
         this.#waiting.delete(waiter);
-        reject(signal.reason);
+        reject(giveUp.error);
       });
     });
   }

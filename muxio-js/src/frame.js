@@ -2,7 +2,7 @@
 //
 //   | len u32 | stream u32 | seq u32 | kind u8 | len bytes of payload |
 
-import { EMPTY, viewOf } from './bytes.js';
+import { EMPTY, getU32, putU32 } from './bytes.js';
 import { CloseCode, Violation, protocolError } from './errors.js';
 
 export const Kind = Object.freeze({
@@ -31,17 +31,20 @@ export const NO_STREAM = 0x7fffffff;
 /** The header of a frame with a payload of length bytes. */
 export function encodeHeader(length, stream, seq, kind) {
   const header = new Uint8Array(HEADER_BYTES);
-  const view = viewOf(header);
-  view.setUint32(0, length, true);
-  view.setUint32(4, stream, true);
-  view.setUint32(8, seq, true);
-  header[12] = kind;
+  writeHeader(header, length, stream, seq, kind);
   return header;
+}
+
+function writeHeader(bytes, length, stream, seq, kind) {
+  putU32(bytes, 0, length);
+  putU32(bytes, 4, stream);
+  putU32(bytes, 8, seq);
+  bytes[12] = kind;
 }
 
 export function encodeFrame(stream, seq, kind, payload = EMPTY) {
   const frame = new Uint8Array(HEADER_BYTES + payload.length);
-  frame.set(encodeHeader(payload.length, stream, seq, kind));
+  writeHeader(frame, payload.length, stream, seq, kind);
   frame.set(payload, HEADER_BYTES);
   return frame;
 }
@@ -98,14 +101,13 @@ export class FrameParser {
 
   /** Reads the header that is complete. */
   #begin() {
-    const view = viewOf(this.#head);
-    const length = view.getUint32(0, true);
+    const length = getU32(this.#head, 0);
     const kind = this.#head[12];
     if (!known.has(kind)) throw protocolError(`frame of unknown kind ${kind}`);
     if (length > this.#maxFrameBytes) {
       throw new Violation(CloseCode.TooBig, `frame of ${length} bytes, limit maxFrameBytes is ${this.#maxFrameBytes}`);
     }
     this.#payloadBytes = 0;
-    this.#frame = { stream: view.getUint32(4, true), seq: view.getUint32(8, true), kind, length, payload: EMPTY };
+    this.#frame = { stream: getU32(this.#head, 4), seq: getU32(this.#head, 8), kind, length, payload: EMPTY };
   }
 }

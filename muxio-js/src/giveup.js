@@ -1,4 +1,4 @@
-// When to give a call up: its timeout, or an AbortSignal.
+// When to give a call up: its timeout, an AbortSignal, or because somebody says so.
 
 import { Code, RpcError } from './errors.js';
 
@@ -14,33 +14,46 @@ function aborted(signal) {
 }
 
 export class GiveUp {
-  #controller = new AbortController();
+  #tell;
   #outer;
+  #onAbort;
   #timer;
   #deadline;
-  #onAbort = () => this.#fire(aborted(this.#outer));
+  #controller = null;
+  /** Why the call is given up: an RpcError, undefined before. */
+  error = undefined;
 
   /**
-   * @param {AbortSignal} [outer]
-   * @param {number} [timeoutMs] none when undefined or Infinity
+   * @param {AbortSignal | undefined} outer
+   * @param {number} timeoutMs none when Infinity
+   * @param {(error: RpcError) => void} tell is called once when the time has come,
+   *   which may be before the constructor returns
    */
-  constructor(outer, timeoutMs = Infinity) {
+  constructor(outer, timeoutMs = Infinity, tell = () => {}) {
     if (typeof timeoutMs !== 'number' || !(timeoutMs >= 0)) throw new RangeError(`timeoutMs is ${timeoutMs}, must be a number from 0`);
-    this.#outer = outer;
-    if (outer?.aborted) {
-      this.#onAbort();
-      return;
-    }
-    outer?.addEventListener('abort', this.#onAbort);
-    if (timeoutMs === Infinity) return;
+    this.#tell = tell;
+    if (outer) this.#watch(outer);
+    if (timeoutMs === Infinity || this.error) return;
     this.#deadline = performance.now() + timeoutMs;
-    const late = () => this.#fire(new RpcError(Code.DeadlineExceeded, `no answer within ${timeoutMs} ms`));
+    const late = () => this.fire(new RpcError(Code.DeadlineExceeded, `no answer within ${timeoutMs} ms`));
     if (timeoutMs === 0) late();
     else this.#timer = setTimeout(late, Math.min(timeoutMs, MAX_TIMER_MS));
   }
 
-  /** Is aborted, with an RpcError as its reason, when the time has come. */
+  #watch(outer) {
+    if (outer.aborted) {
+      this.fire(aborted(outer));
+      return;
+    }
+    this.#outer = outer;
+    this.#onAbort = () => this.fire(aborted(outer));
+    outer.addEventListener('abort', this.#onAbort);
+  }
+
+  /** A signal that is aborted with the error. It is made when somebody asks: most calls need none. */
   get signal() {
+    this.#controller ??= new AbortController();
+    if (this.error) this.#controller.abort(this.error);
     return this.#controller.signal;
   }
 
@@ -49,9 +62,13 @@ export class GiveUp {
     return this.#deadline === undefined ? undefined : Math.max(0, this.#deadline - performance.now());
   }
 
-  #fire(error) {
+  /** Gives the call up. Only the first time counts. */
+  fire(error) {
+    if (this.error) return;
+    this.error = error;
     this.release();
-    this.#controller.abort(error);
+    this.#controller?.abort(error);
+    this.#tell(error);
   }
 
   /** Ends the watch: the call is over. */

@@ -50,13 +50,16 @@ export class HeaderReader {
   #queue = new ByteQueue();
   #need = FIXED_BYTES;
 
-  /** Adds bytes. Returns the header when it is complete, and what follows it. */
+  /** Adds bytes. Returns the header when it is complete, and what follows it: views, valid during the call. */
   push(bytes) {
-    this.#queue.push(bytes);
-    if (this.#queue.length < this.#need) return undefined;
-    const head = this.#queue.peek(this.#queue.length);
+    let head = bytes;
+    if (this.#queue.length > 0 || !isComplete(head)) {
+      this.#queue.push(bytes);
+      if (this.#queue.length < this.#need) return undefined;
+      head = this.#queue.peek(this.#queue.length);
+    }
     const view = viewOf(head);
-    this.#need = FIXED_BYTES + view.getUint16(13, true);
+    this.#need = headerBytes(head);
     if (head.length < this.#need) return undefined;
     return {
       type: head[0],
@@ -68,6 +71,11 @@ export class HeaderReader {
     };
   }
 }
+
+/** The size of a header whose fixed part is there. */
+const headerBytes = (head) => FIXED_BYTES + head[13] + head[14] * 0x100;
+
+const isComplete = (head) => head.length >= FIXED_BYTES && head.length >= headerBytes(head);
 
 const field = (tag, bytes) => [Uint8Array.of(tag), uvarint(bytes.length), bytes];
 

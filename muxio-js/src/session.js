@@ -1,6 +1,6 @@
 // A session: many streams in both directions over one transport.
 
-import { EMPTY, cutText, decodeText, viewOf } from './bytes.js';
+import { EMPTY, cutText, decodeText, getU32, putU32, viewOf } from './bytes.js';
 import { CloseCode, CloseError, MAX_CLOSE_TEXT_BYTES, Violation, protocolError } from './errors.js';
 import { CONNECTION, FrameParser, Kind, NO_STREAM, RESPONDER_BIT, encodeFrame } from './frame.js';
 import { Outbound } from './outbound.js';
@@ -240,7 +240,7 @@ export class Session {
 
   sendCredit(stream, bytes) {
     const payload = new Uint8Array(4);
-    viewOf(payload).setUint32(0, bytes, true);
+    putU32(payload, 0, bytes);
     this.#outbound.control(stream, Kind.Credit, payload);
   }
 
@@ -265,7 +265,7 @@ export class Session {
 
 function creditOf({ stream, length, payload }) {
   if (length !== 4) throw protocolError(`stream ${stream}: Credit of ${length} bytes`);
-  return viewOf(payload).getUint32(0, true);
+  return getU32(payload, 0);
 }
 
 function goAwayPayload(code, text) {

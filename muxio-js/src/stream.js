@@ -1,6 +1,6 @@
 // The two ends of a stream. A stream runs one way.
 
-import { EMPTY, viewOf } from './bytes.js';
+import { EMPTY, getU32, putU32 } from './bytes.js';
 import { CloseCode, Violation, protocolError } from './errors.js';
 import { Kind } from './frame.js';
 import { Priority } from './header.js';
@@ -14,7 +14,7 @@ export class Stopped extends Error {
 function encodeCode(code) {
   if (code === undefined) return EMPTY;
   const bytes = new Uint8Array(4);
-  viewOf(bytes).setUint32(0, code, true);
+  putU32(bytes, 0, code);
   return bytes;
 }
 
@@ -218,7 +218,7 @@ export class RecvStream {
     this.#cancelled = true;
     this.#end();
     this.dropAhead();
-    const code = frame.length === 4 ? viewOf(frame.payload).getUint32(0, true) : undefined;
+    const code = frame.length === 4 ? getU32(frame.payload, 0) : undefined;
     if (!this.released) this.receiver.cancel(code);
     this.#session.settle(this);
   }

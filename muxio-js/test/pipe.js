@@ -1,7 +1,7 @@
 // Two transports in memory that are connected to each other, and a peer that
 // says what a test tells it to.
 
-import { viewOf } from '../src/bytes.js';
+import { putU32 } from '../src/bytes.js';
 import { DEFAULT_LIMITS } from '../src/limits.js';
 import { CONNECTION, FrameParser, Kind, encodeFrame } from '../src/frame.js';
 import { encodeSettings } from '../src/settings.js';
@@ -116,7 +116,7 @@ export class RawPeer {
 
 export function u32(value) {
   const bytes = new Uint8Array(4);
-  viewOf(bytes).setUint32(0, value, true);
+  putU32(bytes, 0, value);
   return bytes;
 }
 

@@ -676,7 +676,12 @@ test('a silent peer is asked for a sign of life, and given up', async (t) => {
     time += ms;
     t.mock.timers.tick(ms);
   };
-  const { connection, peer } = await withRaw({ keepAlive: { intervalMs: 100, timeoutMs: 100 }, now: () => time });
+  let asked = 0;
+  const now = () => {
+    asked++;
+    return time;
+  };
+  const { connection, peer } = await withRaw({ keepAlive: { intervalMs: 100, timeoutMs: 100 }, now });
   tick(100);
   const ping = await peer.nextOf(Kind.Ping);
   peer.frame(CONNECTION, 0, Kind.Pong, ping.payload);
@@ -687,6 +692,9 @@ test('a silent peer is asked for a sign of life, and given up', async (t) => {
   tick(100);
   assert.equal(connection.state, 'closed');
   assert.equal(connection.cause.code, CloseCode.Lost);
+  const before = asked;
+  tick(100);
+  assert.equal(asked, before, 'the timer has ended');
 });
 
 test('two methods cannot have the same name, and a handler is a function', () => {

@@ -166,8 +166,13 @@ test('as many calls wait as maxOwnCalls allows, one more fails', async (t) => {
   const client = await start(server, { reconnect: { jitter: 0 }, limits: { maxOwnCalls: 2 } });
   server.connections[0].close();
   await settled();
-  const waiting = [client.call('echo', 1), client.call('echo', 2)];
+  const abort = new AbortController();
+  const given = client.call('echo', 0, { signal: abort.signal });
+  const waiting = [client.call('echo', 1)];
   await assert.rejects(client.call('echo', 3), failsWith(Code.ResourceExhausted));
+  abort.abort(); // which makes room
+  await assert.rejects(given, failsWith(Code.Canceled));
+  waiting.push(client.call('echo', 2));
   t.mock.timers.tick(100);
   assert.deepEqual(await Promise.all(waiting), [1, 2]);
 });
