@@ -676,12 +676,7 @@ test('a silent peer is asked for a sign of life, and given up', async (t) => {
     time += ms;
     t.mock.timers.tick(ms);
   };
-  let asked = 0;
-  const now = () => {
-    asked++;
-    return time;
-  };
-  const { connection, peer } = await withRaw({ keepAlive: { intervalMs: 100, timeoutMs: 100 }, now });
+  const { connection, peer } = await withRaw({ keepAlive: { intervalMs: 100, timeoutMs: 100 }, now: () => time });
   tick(100);
   const ping = await peer.nextOf(Kind.Ping);
   peer.frame(CONNECTION, 0, Kind.Pong, ping.payload);
@@ -692,9 +687,19 @@ test('a silent peer is asked for a sign of life, and given up', async (t) => {
   tick(100);
   assert.equal(connection.state, 'closed');
   assert.equal(connection.cause.code, CloseCode.Lost);
+});
+
+test('the sign of life is not asked for after the end', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  let asked = 0;
+  const { connection } = await withRaw({ keepAlive: { intervalMs: 100 }, now: () => asked++ });
+  t.mock.timers.tick(100);
   const before = asked;
-  tick(100);
-  assert.equal(asked, before, 'the timer has ended');
+  t.mock.timers.tick(100);
+  assert.equal(asked, before + 1);
+  await connection.close();
+  t.mock.timers.tick(100);
+  assert.equal(asked, before + 1);
 });
 
 test('two methods cannot have the same name, and a handler is a function', () => {
