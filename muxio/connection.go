@@ -66,6 +66,7 @@ type pings struct {
 
 	mu      sync.Mutex
 	next    uint64
+	measure uint64 // the last ping for a window, which may never be answered
 	waiting map[uint64]ping
 
 	// Of the read loop: pings of the peer in the present second.
@@ -162,7 +163,13 @@ func (s *Session) measuredRTT() time.Duration {
 	p := &s.pings
 	now := time.Now().UnixNano()
 	if last := p.last.Load(); now-last >= int64(pingEvery) && p.last.CompareAndSwap(last, now) {
-		_, _ = s.ping(nil) // a session that has ended needs no windows
+		p.mu.Lock()
+		delete(p.waiting, p.measure)
+		p.mu.Unlock()
+		token, _ := s.ping(nil) // a session that has ended needs no windows
+		p.mu.Lock()
+		p.measure = token
+		p.mu.Unlock()
 	}
 	return time.Duration(p.rtt.Load())
 }

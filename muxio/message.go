@@ -54,14 +54,16 @@ func (s *Session) SendMessageNow(id uint32, body Body) error {
 		return fmt.Errorf("muxio: %d bytes to send immediately, limit is %d", n, MaxImmediateBytes)
 	}
 	q := s.out
+	size := n + 2*q.layout.HeaderBytes()
 	q.mu.Lock()
-	if int64(n) > q.credit { // the peer owes grants: what it asked for waits
-		s.startLocked(id, Normal, copied(&body, n), nil)
-		q.unlockAndWake()
-		return nil
-	}
-	err := q.reserveControlLocked(n + 2*q.layout.HeaderBytes())
-	if err == nil {
+	err := q.reserveControlLocked(size)
+	switch {
+	case err != nil:
+	case int64(n) > q.credit: // the peer owes grants: what it asked for waits
+		q.controlBytes -= size // of the next message, which this one will not be in
+		q.waitingBytes += size
+		s.startLocked(id, Normal, copied(&body, n), nil).job.waiting = size
+	default:
 		q.messageLocked(id, &body, n)
 		q.credit -= int64(n)
 	}
@@ -87,7 +89,7 @@ func (s *Session) SendMessageLater(id uint32, p Priority, body Body, then func(e
 }
 
 // startLocked lets the writer take a message that nobody waits for.
-func (s *Session) startLocked(id uint32, p Priority, body Body, then func(error)) {
+func (s *Session) startLocked(id uint32, p Priority, body Body, then func(error)) *SendStream {
 	if then == nil {
 		then = func(error) {}
 	}
@@ -95,6 +97,7 @@ func (s *Session) startLocked(id uint32, p Priority, body Body, then func(error)
 	body.End = true
 	w.startLocked(&body, body.Len())
 	w.job.then = then
+	return w
 }
 
 // copied returns a body of n bytes with memory of its own.
@@ -142,7 +145,8 @@ func (s *Session) StopMessage(id uint32) {
 
 // newStreamLocked returns the sending end of stream id.
 func (s *Session) newStreamLocked(id uint32, p Priority) *SendStream {
-	return &SendStream{q: s.out, session: s, id: id, priority: p, credit: s.out.streamWindow, done: make(chan struct{}, 1)}
+	window := s.out.streamWindow
+	return &SendStream{q: s.out, session: s, id: id, priority: p, credit: window, window: window, done: make(chan struct{}, 1)}
 }
 
 // OpenStream returns a new stream to the peer. Nothing is sent until the first

@@ -126,6 +126,7 @@ type outbound struct {
 	filling      *batch
 	spare        *batch // nil while the writer holds it
 	controlBytes int    // of filling, appended without regard to room
+	waitingBytes int    // of bodies that should be there, but have no credit
 	small        ring   // bodies of up to smallBytes
 	bulk         [priorities]ring
 	credit       int64                  // of the connection
@@ -213,8 +214,8 @@ func (q *outbound) reserveControlLocked(n int) error {
 	if q.closed != nil {
 		return q.closed
 	}
-	if q.controlBytes+n > q.limits.MaxControlBytes {
-		return violation(ClosePolicy, "peer does not read what it asks for: %d control bytes wait, limit MaxControlBytes", q.controlBytes)
+	if waiting := q.controlBytes + q.waitingBytes; waiting+n > q.limits.MaxControlBytes {
+		return violation(ClosePolicy, "peer does not read what it asks for: %d control bytes wait, limit MaxControlBytes", waiting)
 	}
 	q.controlBytes += n
 	return nil
@@ -262,10 +263,9 @@ func (q *outbound) settled(s settings) {
 	q.mu.Lock()
 	defer q.unlockAndWake()
 	q.credit += s.connWindow - InitialConnCredit
-	more := s.streamWindow - q.streamWindow
 	q.streamWindow = s.streamWindow
 	for _, w := range q.senders {
-		w.credit += more
+		w.widenLocked()
 		q.enqueueLocked(w)
 	}
 }
@@ -408,6 +408,7 @@ func (q *outbound) finishLocked(w *SendStream, err error) {
 		q.ringOf(w).remove(w)
 		w.queued = false
 	}
+	q.waitingBytes -= w.job.waiting
 	w.job = job{err: err, then: w.job.then}
 	if w.job.then != nil {
 		q.notify = append(q.notify, w)

@@ -157,7 +157,9 @@ func (r *RecvStream) cancel(f Frame) error {
 	}
 	r.cancelled = true
 	r.ended.Store(true)
-	r.dropAhead()
+	if err := r.dropAhead(); err != nil {
+		return err
+	}
 	if r.isReleased() {
 		r.session.forget(r)
 	} else {
@@ -198,11 +200,19 @@ func (r *RecvStream) hold(f Frame) error {
 	return nil
 }
 
-func (r *RecvStream) dropAhead() {
+// dropAhead lets go of frames whose turn does not come.
+func (r *RecvStream) dropAhead() error {
+	dropped := 0
 	for _, f := range r.ahead {
-		r.session.aheadBytes -= len(f.Payload)
+		dropped += len(f.Payload)
 	}
 	r.ahead = nil
+	r.session.aheadBytes -= dropped
+	if err := r.session.received(int64(dropped)); err != nil {
+		return err
+	}
+	r.session.dealt(int64(dropped))
+	return nil
 }
 
 // deliver passes the frame that is next in order to the receiver.

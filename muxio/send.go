@@ -61,6 +61,8 @@ type job struct {
 	owner  any
 	err    error       // the outcome
 	then   func(error) // told of it, when nobody waits
+
+	waiting int // what it has in outbound.waitingBytes
 }
 
 // SendStream is the sending end of a stream. Send is for one goroutine at a
@@ -75,6 +77,7 @@ type SendStream struct {
 	// Guarded by q.mu.
 	seq        uint32
 	credit     int64 // payload bytes that may still be sent
+	window     int64 // what the peer allows new streams, as far as credit has it
 	registered bool  // grants of the peer reach this stream
 	ended      bool
 	cancelled  bool
@@ -182,7 +185,15 @@ func (w *SendStream) registerLocked() {
 	if !w.registered {
 		w.registered = true
 		w.q.senders[w.id] = w
+		w.widenLocked()
 	}
+}
+
+// widenLocked adds what the peer's settings allow a stream that was made before
+// they arrived.
+func (w *SendStream) widenLocked() {
+	w.credit += w.q.streamWindow - w.window
+	w.window = w.q.streamWindow
 }
 
 // unregisterLocked forgets the stream, unless its body is still to be written.

@@ -267,7 +267,7 @@ func (s *Session) dispatch(f Frame, rest []byte) ([]byte, error) {
 	}
 	own := f.Stream&responderBit != 0 == (s.role == Responder)
 	switch {
-	case f.Kind > Credit || f.Stream == connectionID:
+	case f.Kind > Credit || f.Stream|responderBit == connectionID: // neither half has the last id
 		return rest, s.connectionFrame(f)
 	case f.Kind == Credit && own:
 		return rest, s.credit(f)
