@@ -25,8 +25,8 @@ TEST     := $(BIN)/gotest
 PACKAGES  = $(MODULES:%=./%/...)
 
 .DEFAULT_GOAL := help
-.PHONY: help build programs vet test race purego alone fuzz cross bench benchcmp \
-	fmt fmt-check lint verify tidy tidy-check check tools clean
+.PHONY: help build programs vet test test32 race purego alone fuzz cross bench benchcmp \
+	powercut mutants interop-format fmt fmt-check lint verify tidy tidy-check check tools clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -40,9 +40,17 @@ programs: ## Build the programs drive and drive-ws-server into .bin/
 
 vet: ## Run go vet over every module, tests included
 	$(GO) vet $(PACKAGES)
+	$(GO) vet -tags interop ./drive-core
 
 test: $(TEST) ## Run every test of every module
 	$(TEST) $(TESTFLAGS) $(PACKAGES)
+
+test32: $(TEST) ## Run the engine's tests as a program with 32-bit addresses (on amd64)
+	@if [ "$$($(GO) env GOHOSTARCH)" != amd64 ]; then \
+		echo '*** SKIPPED: programs with 32-bit addresses run on amd64 machines only ***'; \
+	else \
+		CGO_ENABLED=0 GOARCH=386 $(TEST) -short $(TESTFLAGS) ./drive-core; \
+	fi
 
 race: $(TEST) ## Run every test under the race detector (needs a C compiler)
 	@if [ "$$($(GO) env CGO_ENABLED)" != 1 ]; then \
@@ -53,6 +61,15 @@ race: $(TEST) ## Run every test under the race detector (needs a C compiler)
 
 purego: $(TEST) ## Run the engine's tests without assembly
 	$(TEST) -tags=purego $(TESTFLAGS) ./drive-core/...
+
+powercut: ## Take the power away from a drive on ext4 (Linux, root, /dev/fuse); installs what it needs
+	@sh tools/powercut/prepare.sh && cd tools/powercut && GOWORK=off $(GO) test -count=1 -timeout=15m -v ./...
+
+mutants: ## Spoil the engine, one safeguard at a time: some test must fail each time
+	@GO='$(GO)' sh tools/mutants.sh
+
+interop-format: ## Exchange drives with the original's program, which cargo installs
+	@GO='$(GO)' sh tools/interop-format.sh
 
 alone: $(TEST) ## Build, vet and test each module as its users get it, without the workspace
 	@for m in $(MODULES); do \
@@ -92,17 +109,19 @@ fmt-check: $(BIN)/.tools ## Fail when a Go file is not formatted
 
 lint: $(BIN)/.tools ## Run the linters over every module
 	$(LINT) run $(PACKAGES)
+	$(LINT) run --build-tags interop ./drive-core/...
 	cd tools && GOWORK=off $(LINT) run ./...
+	cd tools/powercut && GOWORK=off $(LINT) run ./...
 
 verify: ## Check the rules of the repository itself: imports, go.mod files, documents
 	GOWORK=off $(GO) test -C tools ./...
 	GOWORK=off $(GO) run -C tools ./verify $(CURDIR)
 
 tidy: ## Tidy the go.mod of every module
-	@for m in $(MODULES) tools; do ( cd $$m && GOWORK=off $(GO) mod tidy ) || exit 1; done
+	@for m in $(MODULES) tools tools/powercut; do ( cd $$m && GOWORK=off $(GO) mod tidy ) || exit 1; done
 
 tidy-check: ## Fail when a go.mod or go.sum is not tidy
-	@bad=0; for m in $(MODULES) tools; do ( cd $$m && GOWORK=off $(GO) mod tidy -diff ) || { echo "$$m is not tidy"; bad=1; }; done; exit $$bad
+	@bad=0; for m in $(MODULES) tools tools/powercut; do ( cd $$m && GOWORK=off $(GO) mod tidy -diff ) || { echo "$$m is not tidy"; bad=1; }; done; exit $$bad
 
 check: fmt-check vet lint verify build test ## What a change must pass before it is handed in
 

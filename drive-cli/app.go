@@ -17,7 +17,7 @@ type app struct {
 	out    *output   // results
 	stderr io.Writer // everything else
 	remote remoteFlags
-	sync   bool // changes shall be on stable storage before the run ends
+	sync   bool // wait for stable storage: after each change of a file, at the end for a server
 	log    *slog.Logger
 }
 
@@ -34,12 +34,17 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 }
 
 // execute parses args and runs the verb. A panic, which is a defect of this
-// program, becomes an error: the user is shown one line, not a stack.
+// program or the fault of a storage file that somebody cuts while it is read, becomes
+// an error: the user is shown one line, not a stack.
 func execute(ctx context.Context, args []string, stdin io.Reader, out *output, stderr io.Writer) (err error) {
 	var a app
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("internal error: %v", r)
+			if _, fault := r.(interface{ Addr() uintptr }); fault {
+				err = errors.New("a storage file could not be read; was it cut short meanwhile?")
+			}
 			if a.log != nil {
 				a.log.Debug("panic", "value", r, "stack", string(debug.Stack()))
 			}

@@ -19,7 +19,7 @@ type grammar struct {
 	Version versionFlag `help:"Show the version."`
 	Output  string      `short:"o" enum:"text,json" default:"text" placeholder:"FORMAT" help:"Format of the results: text or json (one object per line)."`
 	Verbose bool        `short:"v" help:"Log what the store does to standard error."`
-	Sync    bool        `help:"Wait until changes are on stable storage: they survive a power failure, not only a crash."`
+	Sync    bool        `help:"Wait for stable storage: after each change of a storage file, which else is synced at the end; at the end for a remote drive, which else syncs as its server was told."`
 	Remote  remoteFlags `embed:"" group:"Remote stores"`
 	Store   storeBranch `arg:"" help:"Storage file, or ws:// or wss:// address of a remote drive."`
 }
@@ -42,6 +42,8 @@ type storeBranch struct {
 	Export   exportCmd   `cmd:"" help:"Write every live value to a file of its own."`
 	Check    checkCmd    `cmd:"" help:"Verify everything, change nothing."`
 	Recover  recoverCmd  `cmd:"" help:"Write a repaired copy of a damaged storage file."`
+	Backup   backupCmd   `cmd:"" help:"Write a consistent copy of a store in use, or what came since an earlier one."`
+	Restore  restoreCmd  `cmd:"" help:"Make a storage file from a backup and its increments."`
 	Compact  compactCmd  `cmd:"" help:"Rewrite the store without superseded and deleted entries."`
 	Bench    benchCmd    `cmd:"" help:"Measure writes and reads."`
 }

@@ -4,7 +4,8 @@ import "fmt"
 
 // entriesCmd lists entries in file order.
 type entriesCmd struct {
-	Live bool `help:"Only what reads return: no superseded entries, no tombstones."`
+	Live       bool `help:"Only what reads return: no superseded entries, no tombstones."`
+	damageFlag `embed:""`
 }
 
 // entryJSON describes one entry.
@@ -41,7 +42,7 @@ func (e entryJSON) text() string {
 const entriesHeader = "      OFFSET         SIZE  KEY HASH          PREV OFFSET  CHECKSUM  STATE"
 
 func (c *entriesCmd) Run(a *app) error {
-	return a.withStore(readStore, func(t target) error {
+	return a.withStore(c.access(), func(t target) error {
 		if err := a.out.heading(entriesHeader); err != nil {
 			return err
 		}

@@ -16,6 +16,8 @@ type exportCmd struct {
 	Dir   rawString `arg:"" help:"Directory to write to, created where it does not exist."`
 	Keys  rawString `placeholder:"FILE" help:"Names: the output of import -o json."`
 	Force bool      `short:"f" help:"Replace files that exist."`
+
+	damageFlag `embed:""`
 }
 
 type exportedResult struct {
@@ -36,7 +38,7 @@ func (c *exportCmd) Run(a *app) error {
 			return err
 		}
 	}
-	return a.withStore(readStore, func(t target) error {
+	return a.withStore(c.access(), func(t target) error {
 		if err := os.MkdirAll(string(c.Dir), 0o777); err != nil {
 			return err
 		}

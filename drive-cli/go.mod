@@ -27,6 +27,7 @@ require (
 	github.com/simd-drive/go/muxio-ws-client v0.0.0 // indirect
 	github.com/simd-drive/go/muxio-ws-server v0.0.0 // indirect
 	github.com/zeebo/xxh3 v1.1.0 // indirect
+	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/time v0.16.0 // indirect
 	golang.org/x/tools v0.26.0 // indirect

@@ -6,6 +6,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 )
 
 // Limits of what an import keeps in memory.
@@ -14,6 +16,9 @@ const (
 	maxBatchBytes   = 4 * mib
 	maxBatchEntries = 1024
 )
+
+// markSuffix ends the name of the file in which a store notes what is synced.
+const markSuffix = ".synced"
 
 // importCmd stores every regular file below a directory; the key is the path
 // relative to it, with slashes. What cannot be stored is reported, the rest is
@@ -115,6 +120,9 @@ func (im *importer) store(name string, file *os.File) error {
 	case im.self != nil && os.SameFile(im.self, info):
 		im.note("skipped %s: it is the store", quoted(name))
 		return nil
+	case strings.HasSuffix(name, markSuffix) && im.isMark(info):
+		im.note("skipped %s: it belongs to the store", quoted(name))
+		return nil
 	case info.Size() > maxBatchedFile:
 		return im.stream(name, file)
 	}
@@ -140,6 +148,17 @@ func (im *importer) store(name string, file *os.File) error {
 		return im.flush()
 	}
 	return nil
+}
+
+// isMark reports whether info is of the mark of the store, which appears beside it
+// when it is first synced.
+func (im *importer) isMark(info fs.FileInfo) bool {
+	path, err := filepath.EvalSymlinks(im.app.store)
+	if err != nil {
+		return false
+	}
+	mark, err := os.Stat(path + markSuffix)
+	return err == nil && os.SameFile(mark, info)
 }
 
 // stream writes a large file without holding it in memory, after everything

@@ -34,7 +34,8 @@ func (s *summary) end() string { return s.String() + strings.Repeat("=", summary
 
 // infoCmd shows size and number of entries.
 type infoCmd struct {
-	Detailed bool `help:"Show also what a compaction would save, and what takes the space."`
+	Detailed   bool `help:"Show also what a compaction would save, and what takes the space."`
+	damageFlag `embed:""`
 }
 
 type infoResult struct {
@@ -69,7 +70,7 @@ func (r infoResult) text() string {
 }
 
 func (c *infoCmd) Run(a *app) error {
-	return a.withStore(readStore, func(t target) error {
+	return a.withStore(c.access(), func(t target) error {
 		st, err := t.stats(a.ctx)
 		if err != nil {
 			return err
@@ -84,8 +85,9 @@ func (c *infoCmd) Run(a *app) error {
 
 // metadataCmd shows what is stored about a key, and whether its value is whole.
 type metadataCmd struct {
-	Key      rawString `arg:"" help:"Key to look up."`
-	keyFlags `embed:""`
+	Key        rawString `arg:"" help:"Key to look up."`
+	keyFlags   `embed:""`
+	damageFlag `embed:""`
 }
 
 type metadataResult struct {
@@ -123,7 +125,7 @@ func (c *metadataCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.withStore(readStore, func(t target) error {
+	return a.withStore(c.access(), func(t target) error {
 		e, err := t.metadata(a.ctx, k)
 		if err != nil {
 			return err

@@ -19,18 +19,40 @@ type localStore struct {
 	path  string
 }
 
+// copyBuffer is the size of the buffer through which a value is copied.
+const copyBuffer = 256 * kib
+
 // openLocal opens a storage file. Only createStore creates one that does not
-// exist; only readStore works on a file that may not be written.
-func openLocal(path string, mode access, logger *slog.Logger) (target, error) {
-	s, err := drive.Open(path, drive.Options{
-		ReadOnly:  mode == readStore,
-		MustExist: mode != createStore,
-		Logger:    logger,
-	})
+// exist; only reading works on a file that may not be written. With sync every
+// change is on stable storage when it is acknowledged.
+func openLocal(path string, mode access, sync bool, logger *slog.Logger) (target, error) {
+	options := drive.Options{
+		ReadOnly:     mode.reads(),
+		AcceptDamage: mode == readDamaged,
+		MustExist:    mode != createStore,
+		Logger:       logger,
+	}
+	if sync {
+		options.Sync = drive.SyncAlways
+	}
+	s, err := drive.Open(path, options)
+	var damage *drive.CorruptError
+	if errors.As(err, &damage) {
+		return nil, damagedFile(path, mode, damage)
+	}
 	if err != nil {
 		return nil, openError(path, mode, err)
 	}
 	return &localStore{s, path}, nil
+}
+
+// damagedFile says what can be done about a file that is damaged.
+func damagedFile(path string, mode access, damage *drive.CorruptError) error {
+	help := "recover OUT saves what is intact"
+	if mode.reads() {
+		help += ", --accept-damage reads what comes before"
+	}
+	return fmt.Errorf("%s: damaged at offset %d: %s; %s", quoted(path), damage.Offset, damage.Reason, help)
 }
 
 // openError explains why a file could not be opened.
@@ -51,11 +73,11 @@ func openError(path string, mode access, err error) error {
 func (l *localStore) Close() error { return l.store.Close() }
 
 func (l *localStore) find(k key) (drive.Entry, error) {
-	e, ok := l.store.ReadHash(k.hash)
-	if !ok {
+	e, err := l.store.FindHash(k.hash)
+	if errors.Is(err, drive.ErrNotFound) {
 		return drive.Entry{}, notFoundError{k}
 	}
-	return e, nil
+	return e, err
 }
 
 func (l *localStore) read(_ context.Context, k key, w io.Writer) (int64, error) {
@@ -66,7 +88,9 @@ func (l *localStore) read(_ context.Context, k key, w io.Writer) (int64, error) 
 	if err := e.Verify(); err != nil {
 		return 0, err
 	}
-	return e.WriteTo(w)
+	// Through a buffer: another goroutine may read what w is given, and must not meet the fault of a file that
+	// is cut. The reader of the entry reports that as an error.
+	return io.CopyBuffer(w, struct{ io.Reader }{e.NewReader()}, make([]byte, min(e.Size()+1, copyBuffer)))
 }
 
 func (l *localStore) write(_ context.Context, k key, value []byte) (int64, error) {
@@ -166,8 +190,11 @@ func (l *localStore) stats(context.Context) (storeStats, error) {
 	}, err
 }
 
-func (l *localStore) compact(ctx context.Context, report func(done, total int64)) (compaction, error) {
-	before := l.store.FileSize()
-	_, err := l.store.Compact(ctx, drive.CompactOptions{Progress: report})
-	return compaction{before: before, after: l.store.FileSize()}, err
+func (l *localStore) compact(ctx context.Context, rate int64, report func(done, total int64)) (compaction, error) {
+	r, err := l.store.Compact(ctx, drive.CompactOptions{BytesPerSecond: rate, Progress: report})
+	return compaction{before: r.SizeBefore, after: r.SizeAfter}, err
+}
+
+func (l *localStore) snapshot(ctx context.Context, w io.Writer, since drive.Position, rate int64) (drive.Position, error) {
+	return l.store.Snapshot(ctx, w, drive.SnapshotOptions{Since: since, BytesPerSecond: rate})
 }

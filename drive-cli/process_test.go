@@ -9,7 +9,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -21,6 +23,9 @@ import (
 
 // retrySignal is how long a process gets to react before it is asked again.
 const retrySignal = 50 * time.Millisecond
+
+// besideWrites is how often a writer writes while a verb runs.
+const besideWrites = 1000
 
 // nobody is a user id that owns nothing.
 const nobody = 65534
@@ -111,6 +116,82 @@ func TestLockedStore(t *testing.T) {
 	mustRun(t, path, "check")
 }
 
+// TestReadingBesideAWriter runs the verbs that read while another process writes:
+// they succeed, what they show is whole, and the writer does not notice.
+func TestReadingBesideAWriter(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "s.drive")
+	writer, err := drive.Open(path, drive.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := writer.Write([]byte("k"), []byte("value")); err != nil {
+		t.Fatal(err)
+	}
+	out := t.TempDir()
+	for i := range 5 {
+		for _, args := range [][]string{
+			{"info", "--detailed"},
+			{"read", "k"},
+			{"exists", "k"},
+			{"metadata", "k"},
+			{"entries", "--live"},
+			{"backup", filepath.Join(out, strconv.Itoa(i))},
+		} {
+			var writing sync.WaitGroup
+			writing.Go(func() {
+				for n := range besideWrites {
+					if _, err := writer.Write([]byte("other"), bytes.Repeat([]byte("x"), 1+n)); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+			mustRun(t, append([]string{path}, args...)...)
+			writing.Wait()
+		}
+		mustRun(t, filepath.Join(out, strconv.Itoa(i)), "check")
+	}
+	if err := writer.Close(); err != nil {
+		t.Error(err)
+	}
+	if names, err := os.ReadDir(dir); err != nil || len(names) != 2 { // the store and its mark
+		t.Errorf("the directory holds %v, %v", names, err)
+	}
+	mustRun(t, path, "check")
+}
+
+// TestInterruptedBackupLeavesNothing interrupts a backup that is held back by its
+// rate.
+func TestInterruptedBackupLeavesNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s.drive")
+	mustRun(t, path, "write", "k", strings.Repeat("x", 4*mib))
+	dir := t.TempDir()
+	cmd := exec.Command("drive", path, "backup", filepath.Join(dir, "b"), "--rate", "1k")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	ended := start(t, cmd)
+	for { // until it has begun
+		names, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(names) > 0 {
+			break
+		}
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	<-ended
+	if status := cmd.ProcessState.ExitCode(); status != exitInterrupted || stderr.String() != "drive: interrupted\n" {
+		t.Errorf("exit status %d, %q", status, stderr.String())
+	}
+	if names, err := os.ReadDir(dir); err != nil || len(names) != 0 {
+		t.Errorf("the directory holds %v, %v", names, err)
+	}
+}
+
 func TestSecondInterruptEndsAtOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s.drive")
 	huge := filepath.Join(t.TempDir(), "huge")
@@ -180,6 +261,7 @@ func TestReadOnlyPlace(t *testing.T) {
 		{[]string{"rename", "k", "k2"}, exitFailed},
 		{[]string{"compact"}, exitFailed},
 		{[]string{"recover", filepath.Join(dir, "out")}, exitFailed},
+		{[]string{"backup", filepath.Join(dir, "out")}, exitFailed},
 		{[]string{"bench"}, exitFailed},
 	} {
 		cmd := exec.Command(program, append([]string{path}, tc.args...)...)
@@ -203,7 +285,7 @@ func TestReadOnlyPlace(t *testing.T) {
 	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
 		t.Errorf("the file changed: %v", err)
 	}
-	if names, err := os.ReadDir(dir); err != nil || len(names) != 1 {
+	if names, err := os.ReadDir(dir); err != nil || len(names) != 2 { // the store and its mark
 		t.Errorf("the directory holds %v, %v", names, err)
 	}
 }

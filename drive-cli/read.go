@@ -12,6 +12,7 @@ type readCmd struct {
 	Key        rawString `arg:"" help:"Key to read."`
 	BufferSize byteSize  `short:"b" name:"buffer-size" default:"64K" placeholder:"SIZE" help:"Bytes written at a time: a number with k, m or g; 0 writes nothing."`
 	keyFlags   `embed:""`
+	damageFlag `embed:""`
 }
 
 // valueResult is the JSON form of a value.
@@ -28,7 +29,7 @@ func (c *readCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.withStore(readStore, func(t target) error {
+	return a.withStore(c.access(), func(t target) error {
 		if a.out.asJSON {
 			var value bytes.Buffer
 			size, err := t.read(a.ctx, k, &value)
@@ -74,8 +75,9 @@ func (w chunkWriter) Write(p []byte) (written int, err error) {
 
 // existsCmd prints true or false; the exit status says the same.
 type existsCmd struct {
-	Key      rawString `arg:"" help:"Key to look for."`
-	keyFlags `embed:""`
+	Key        rawString `arg:"" help:"Key to look for."`
+	keyFlags   `embed:""`
+	damageFlag `embed:""`
 }
 
 type existsResult struct {
@@ -90,7 +92,7 @@ func (c *existsCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.withStore(readStore, func(t target) error {
+	return a.withStore(c.access(), func(t target) error {
 		found, err := t.exists(a.ctx, k)
 		if err != nil {
 			return err

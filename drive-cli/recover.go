@@ -18,6 +18,7 @@ type recoverCmd struct {
 // recoverResult sums up what was saved.
 type recoverResult struct {
 	Store      string `json:"store"`
+	SourceSize int64  `json:"source_size"`
 	Out        string `json:"out"`
 	Entries    int64  `json:"entries"`
 	Tombstones int64  `json:"tombstones"`
@@ -28,7 +29,14 @@ type recoverResult struct {
 }
 
 func (r recoverResult) text() string {
-	saved := fmt.Sprintf("Recovered %s into %s: %s", counted(r.Entries, "entry", "entries"), quoted(r.Out), formatSize(r.Size))
+	saved := fmt.Sprintf("Recovered %s into %s: %s of %s",
+		counted(r.Entries, "entry", "entries"), quoted(r.Out), formatSize(r.Size), formatSize(r.SourceSize))
+	if r.Tombstones > 0 {
+		saved += ", " + counted(r.Tombstones, "deletion", "deletions") + " among them"
+	}
+	if r.Relinked > 0 {
+		saved += ", " + counted(r.Relinked, "damaged link", "damaged links") + " mended"
+	}
 	if r.LostParts == 0 {
 		return saved + "; nothing was lost"
 	}
@@ -58,7 +66,7 @@ func (c *recoverCmd) Run(a *app) error {
 		return openError(a.store, readStore, err)
 	}
 	return a.out.emit(recoverResult{
-		Store: a.store, Out: string(c.Out), Entries: report.Entries, Tombstones: report.Tombstones, Size: report.Size,
+		Store: a.store, SourceSize: report.SourceSize, Out: string(c.Out), Entries: report.Entries, Tombstones: report.Tombstones, Size: report.Size,
 		Relinked: report.Relinked, LostBytes: report.LostBytes, LostParts: report.LostCount,
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 
+	"github.com/simd-drive/go/drive-core"
 	"github.com/simd-drive/go/drive-ws-client"
 )
 
@@ -98,7 +99,12 @@ func (r *remoteStore) stats(ctx context.Context) (storeStats, error) {
 }
 
 // compact has no progress to report: the server does the work.
-func (r *remoteStore) compact(ctx context.Context, _ func(done, total int64)) (compaction, error) {
-	result, err := r.client.Compact(ctx, driveclient.CompactOptions{})
+func (r *remoteStore) compact(ctx context.Context, rate int64, _ func(done, total int64)) (compaction, error) {
+	result, err := r.client.Compact(ctx, driveclient.CompactOptions{BytesPerSecond: rate})
 	return compaction{before: result.BytesBefore, after: result.BytesAfter}, err
+}
+
+func (r *remoteStore) snapshot(ctx context.Context, w io.Writer, since drive.Position, rate int64) (drive.Position, error) {
+	end, err := r.client.Snapshot(ctx, w, driveclient.SnapshotOptions{Since: driveclient.Position(since), BytesPerSecond: rate})
+	return drive.Position(end), err
 }

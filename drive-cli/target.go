@@ -35,7 +35,11 @@ type target interface {
 	// entries yields entries in file order: all of them, or the live ones.
 	entries(ctx context.Context, onlyLive bool) iter.Seq2[entryRecord, error]
 	stats(ctx context.Context) (storeStats, error)
-	compact(ctx context.Context, report func(done, total int64)) (compaction, error)
+	// compact copies at most rate bytes a second; 0 is no limit.
+	compact(ctx context.Context, rate int64, report func(done, total int64)) (compaction, error)
+	// snapshot writes a backup of what came after since to w, reading at most
+	// rate bytes a second, and returns up to where it reaches.
+	snapshot(ctx context.Context, w io.Writer, since drive.Position, rate int64) (drive.Position, error)
 	// sync returns once everything written before is on stable storage.
 	sync(ctx context.Context) error
 	Close() error
@@ -77,9 +81,26 @@ type access int
 
 const (
 	readStore   access = iota // never changes anything
+	readDamaged               // likewise, and shows what comes before damage
 	modifyStore               // the store must exist
 	createStore               // the store is created where it does not exist
 )
+
+// reads reports whether the store is not changed.
+func (m access) reads() bool { return m == readStore || m == readDamaged }
+
+// damageFlag is the flag of verbs that read.
+type damageFlag struct {
+	AcceptDamage bool `help:"Read a damaged storage file up to the damage, instead of refusing it."`
+}
+
+// access returns how to open the store.
+func (f damageFlag) access() access {
+	if f.AcceptDamage {
+		return readDamaged
+	}
+	return readStore
+}
 
 // isRemote reports whether address names a server rather than a file.
 func isRemote(address string) bool {
@@ -101,8 +122,9 @@ func (a *app) withStore(mode access, fn func(target) error) error {
 	return a.with(a.store, mode, fn)
 }
 
-// with opens the store at address, calls fn, waits for the disk if that was asked
-// for, and closes the store. An error of fn goes before the later ones.
+// with opens the store at address, calls fn, waits for the disk of a server if that
+// was asked for, and closes the store, which syncs a storage file in any case. An
+// error of fn goes before the later ones.
 func (a *app) with(address string, mode access, fn func(target) error) (err error) {
 	t, err := a.open(address, mode)
 	if err != nil {
@@ -113,7 +135,7 @@ func (a *app) with(address string, mode access, fn func(target) error) (err erro
 			err = closeErr
 		}
 	}()
-	if err := fn(t); err != nil || mode == readStore || !a.sync {
+	if err := fn(t); err != nil || mode.reads() || !a.sync {
 		return err
 	}
 	return t.sync(a.ctx)
@@ -121,12 +143,15 @@ func (a *app) with(address string, mode access, fn func(target) error) (err erro
 
 func (a *app) open(address string, mode access) (target, error) {
 	if isRemote(address) {
+		if mode == readDamaged {
+			return nil, usagef("--accept-damage is for a storage file, not for an address")
+		}
 		return openRemote(a.ctx, address, a.remote, a.log)
 	}
 	if scheme, _, found := strings.Cut(address, "://"); found {
 		return nil, usagef("%s: addresses start with ws:// or wss://, not %s://", quoted(address), scheme)
 	}
-	return openLocal(address, mode, a.log)
+	return openLocal(address, mode, a.sync, a.log)
 }
 
 // sameStore reports whether two addresses name one store, also by different

@@ -1,5 +1,11 @@
 package drive
 
+import (
+	"errors"
+
+	"github.com/simd-drive/go/drive-core/internal/vfs"
+)
+
 const (
 	// gatherMin is the size from which a value is written from the caller's slice instead of through the buffer.
 	gatherMin = 64 << 10
@@ -30,23 +36,26 @@ type inPlace struct {
 	payload []byte
 }
 
-// heldEntry is the first entry of a batch, when it is to be written last.
-type heldEntry struct {
-	hash      uint64
-	payload   []byte
-	sum       uint32
-	tombstone bool
+// sealSize is the end of an entry's metadata, from the previous offset on: all of an
+// entry that its other bytes tell beforehand.
+const sealSize = metadataSize - 8
+
+// seal is what closes the chain of a batch, when it is to be written last.
+type seal struct {
+	at    int64
+	bytes [sealSize]byte
 }
 
 // batch is a number of entries on their way into the file: they are encoded one
 // after another, written together, and then published. It belongs to the writer;
 // its memory is used again.
 //
-// A batch that holds its first entry is whole or absent whatever happens: all that
-// is behind the first entry is written first, and the first entry last. Until then
-// what is written is linked to nothing: its chain of previous offsets leads into the
-// gap, and opening finds no entry in the gap and cuts the file back to where it
-// ended before.
+// A batch that holds its seal is whole or absent whatever happens: the previous
+// offset and the checksum of its first entry are written last, after all the rest.
+// Until then what is written is linked to nothing: its chain of previous offsets
+// leads to an entry that is none, and opening cuts the file back to where it ended
+// before. The seal may be torn: whatever part of it is written, it is the seal, or
+// contradicts the entry. (The key hash, which nothing contradicts, is no part of it.)
 type batch struct {
 	g     *generation
 	begin int64 // the tail before the batch
@@ -60,8 +69,8 @@ type batch struct {
 	counts  counts
 	dirty   bool // something was, perhaps, written behind the tail
 
-	hold bool // the first entry is written last
-	held heldEntry
+	hold bool // the seal is written last
+	seal seal
 
 	// What the operations before the present one do to the index, for those that ask: several operations may
 	// share a batch.
@@ -76,7 +85,7 @@ func (b *batch) start(g *generation) {
 	b.g, b.begin, b.end, b.at = g, tail, tail, tail
 	b.buf, b.pieces, b.changes = b.buf[:0], b.pieces[:0], b.changes[:0]
 	b.counts, b.dirty = counts{}, false
-	b.hold, b.held = false, heldEntry{}
+	b.hold = false
 	b.before, b.noted = 0, 0
 	clear(b.overlay)
 }
@@ -108,12 +117,8 @@ func (b *batch) value(hash uint64, payload []byte, sum uint32) error {
 	b.counts.add(pad, false)
 	begin := b.end
 	b.end = start + int64(len(payload)) + metadataSize
-	if b.hold && begin == b.begin {
-		b.held = heldEntry{hash: hash, payload: payload, sum: sum}
-		b.at = b.end
-		return nil
-	}
 	b.encode(begin, hash, payload, sum)
+	b.withhold(begin)
 	return b.flushFull()
 }
 
@@ -123,13 +128,21 @@ func (b *batch) tombstone(hash uint64) error {
 	b.counts.add(0, true)
 	begin := b.end
 	b.end += tombstoneSize
-	if b.hold && begin == b.begin {
-		b.held = heldEntry{hash: hash, tombstone: true}
-		b.at = b.end
-		return nil
-	}
 	b.buf = appendTombstone(b.buf, begin, hash)
+	b.withhold(begin)
 	return b.flushFull()
+}
+
+// withhold takes the seal out of the entry that began at begin and has just been
+// encoded, if it is the first of a batch that holds it.
+func (b *batch) withhold(begin int64) {
+	if !b.hold || begin != b.begin {
+		return
+	}
+	end := b.buf[len(b.buf)-sealSize:]
+	b.seal.at = b.end - sealSize
+	copy(b.seal.bytes[:], end)
+	clear(end)
 }
 
 // encode puts a value that begins at tail into the buffer.
@@ -181,13 +194,19 @@ func (b *batch) flush() error {
 	}
 	b.at += n
 	b.buf, b.pieces = b.buf[:0], b.pieces[:0]
-	if err != nil {
-		return &FailedError{Op: "write", Err: err}
+	switch {
+	case errors.Is(err, vfs.ErrFault): // mapped memory of a file that was cut; nothing is wrong with this one
+		return errValueFault
+	case err != nil:
+		return &FailedError{Op: failedWrite, Err: err}
 	}
 	return nil
 }
 
-// finish writes what is left, the held entry last. Before that it calls settle,
+// errValueFault means that the memory of a value could not be read.
+var errValueFault = &CorruptError{Reason: "the memory of a value that was to be written cannot be read; was its file cut short?"}
+
+// finish writes what is left, the seal last. Before that it calls settle,
 // unless nil, which brings what is written so far onto stable storage.
 func (b *batch) finish(settle func() error) error {
 	if err := b.flush(); err != nil {
@@ -201,20 +220,14 @@ func (b *batch) finish(settle func() error) error {
 			return err
 		}
 	}
-	held := b.held
-	b.held = heldEntry{}
-	b.at = b.begin
-	if held.tombstone {
-		b.buf = appendTombstone(b.buf, b.begin, held.hash)
-	} else {
-		b.encode(b.begin, held.hash, held.payload, held.sum)
-	}
+	b.at = b.seal.at
+	b.buf = append(b.buf, b.seal.bytes[:]...)
 	return b.flush()
 }
 
 // release lets go of the caller's memory and of buffers that have grown large.
 func (b *batch) release() {
-	b.g, b.held = nil, heldEntry{}
+	b.g = nil
 	clear(b.pieces[:cap(b.pieces)])
 	if cap(b.buf) > keepBuffer {
 		b.buf = nil

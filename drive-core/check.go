@@ -101,8 +101,9 @@ func (r *CheckReport) Healthy() bool { return r.ProblemCount == 0 }
 
 // Check verifies every entry of the drive at path. It changes nothing, takes no
 // lock and needs only read permission, so it may run while the drive is in use:
-// it looks at the file as long as it was at the start, and when an append was just
-// then in progress, reports that one as ProblemTrailing.
+// it looks at the file as long as it was at the start. What it catches of an append
+// in progress is a problem behind all intact entries, mostly ProblemTrailing; looked
+// at again it is gone.
 //
 // Damage is no error: it is in the report. An error means that the file could not
 // be read to the end: it does not exist, it is no regular file (ErrNotRegular), ctx

@@ -39,7 +39,7 @@ func (s *Store) commitLocked(op operation) (int64, error) {
 }
 
 // planLocked plans an operation. With alone, nothing else is in the batch, which
-// then holds its first entry only if it must.
+// then holds its seal only if it must.
 func (s *Store) planLocked(op operation, alone bool) error {
 	b := &s.batch
 	end, err := op.plan(b)
@@ -95,7 +95,7 @@ func (s *Store) publishLocked(g *generation, tail int64, changes []change, added
 		}
 	}
 	g.index.settle()
-	g.tail.Store(tail)
+	g.advance(tail)
 	s.counts.merge(added)
 	s.countsMu.Unlock()
 	s.syncLater()
@@ -137,7 +137,7 @@ func (s *Store) rollBackLocked(g *generation, cause error) error {
 		err = &CorruptError{Path: s.path, Offset: info.Size(), Reason: "the file has been cut short"}
 	}
 	if err != nil {
-		s.fail(&FailedError{Op: "roll back", Err: err})
+		s.fail(&FailedError{Op: failedRollBack, Err: err})
 	}
 	return cause
 }

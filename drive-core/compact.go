@@ -35,7 +35,8 @@ type CompactOptions struct {
 	// Order of the entries in the new file. NewestFirst is the original's: it turns the file around. What is
 	// written while Compact runs follows in the order in which it was written. The original reads either.
 	Order Order
-	// BytesPerSecond limits how fast values are copied; 0 is no limit. Writers are not slowed.
+	// BytesPerSecond limits how fast values are copied; 0 is no limit. Writers are not slowed, and what they
+	// write meanwhile is copied without a limit.
 	BytesPerSecond int64
 	// Progress, unless nil, is told how many payload bytes of how many have been copied. The total grows when
 	// others write meanwhile. It must not call methods of the Store that write.
@@ -140,6 +141,7 @@ func (c *compaction) run() error {
 	if err := c.copy(live); err != nil {
 		return err
 	}
+	c.pace = nil // or a writer that is faster would never be caught up with
 	for range catchUpRounds {
 		tail := c.old.tail.Load()
 		if tail-c.copied <= catchUpBytes {
@@ -287,7 +289,6 @@ func (c *compaction) install() error {
 	if _, err := c.s.writableLocked(); err != nil {
 		return err
 	}
-	c.pace = nil // writers wait
 	tail := c.old.tail.Load()
 	if tail > c.copied {
 		if err := c.catchUp(tail); err != nil {
@@ -305,6 +306,7 @@ func (c *compaction) install() error {
 		if _, err := next.cover(tail); err != nil {
 			return err
 		}
+		next.advance(tail)
 	}
 	if err := c.s.stillNamed(c.old); err != nil {
 		return err
@@ -324,7 +326,7 @@ func (s *Store) stillNamed(g *generation) error {
 		return err
 	}
 	if !s.fsys.SameFile(ours, named) {
-		return fmt.Errorf("drive: compact: %s names another file by now", s.path)
+		return fmt.Errorf("drive: compact %s: %w", s.path, ErrReplaced)
 	}
 	return nil
 }
@@ -340,12 +342,12 @@ func (c *compaction) swapLocked() error {
 	s.syncMu.Lock()
 	defer s.syncMu.Unlock()
 	if err := s.fsys.SyncDir(filepath.Dir(s.realPath)); err != nil {
-		f := &FailedError{Op: "sync directory", Err: err}
+		f := &FailedError{Op: failedSyncDir, Err: err}
 		s.fail(f)
 		return errors.Join(f, c.old.close())
 	}
 	s.dirSynced = true
-	s.noteSynced(c.next, c.next.tail.Load(), true)
+	s.beginMark(c.next, c.next.tail.Load())
 	return c.old.close()
 }
 

@@ -6,8 +6,8 @@ import (
 	"github.com/simd-drive/go/drive-core/internal/mutant"
 )
 
-// Sync makes everything that was written before the call durable against power
-// loss. When it fails, with a *FailedError, the store refuses further writes: what
+// Sync makes everything that was acknowledged before the call durable against power
+// loss, also after a write has failed. When it fails, with a *FailedError, the store refuses further writes: what
 // the system could not write it may since have dropped, so that a later success
 // would prove nothing. Writers do not wait for Sync.
 func (s *Store) Sync() error {
@@ -20,10 +20,16 @@ func (s *Store) Sync() error {
 	if s.opts.ReadOnly {
 		return nil
 	}
-	if failure := s.failure.Load(); failure != nil {
+	return s.syncUnlessFailed(g, g.tail.Load())
+}
+
+// syncUnlessFailed is syncHeld, unless a sync has failed before. A failed write does
+// not keep what was acknowledged before it from being synced. s.syncMu must be held.
+func (s *Store) syncUnlessFailed(g *generation, tail int64) error {
+	if failure := s.failure.Load(); failure != nil && failure.ofSync() {
 		return failure
 	}
-	return s.syncHeld(g, g.tail.Load())
+	return s.syncHeld(g, tail)
 }
 
 // syncTo is syncHeld for callers that do not hold s.syncMu.
@@ -42,7 +48,7 @@ func (s *Store) syncHeld(g *generation, tail int64) error {
 	}
 	if !s.dirSynced {
 		if err := s.fsys.SyncDir(filepath.Dir(s.realPath)); err != nil {
-			f := &FailedError{Op: "sync directory", Err: err}
+			f := &FailedError{Op: failedSyncDir, Err: err}
 			s.fail(f)
 			return f
 		}
@@ -52,7 +58,7 @@ func (s *Store) syncHeld(g *generation, tail int64) error {
 	return nil
 }
 
-// syncBatch syncs what a batch has written so far, before its first entry.
+// syncBatch syncs what a batch has written so far, before its seal.
 func (s *Store) syncBatch() error {
 	s.syncMu.Lock()
 	defer s.syncMu.Unlock()
@@ -65,7 +71,7 @@ func (s *Store) syncFile(g *generation) error {
 		return nil
 	}
 	if err := g.file.Sync(); err != nil {
-		f := &FailedError{Op: "sync", Err: err}
+		f := &FailedError{Op: failedSync, Err: err}
 		s.fail(f)
 		s.marker.mark.failed = true
 		s.writeMark(g, false)
@@ -74,24 +80,30 @@ func (s *Store) syncFile(g *generation) error {
 	return nil
 }
 
-// noteSynced writes the mark; with durable, of a file that it was not of before. That
-// it cannot be written is no failure: an old mark, or none, only makes recovery more
-// careful. s.syncMu must be held.
+// beginMark writes the mark of a file that it was not of before. s.syncMu must be
+// held.
+func (s *Store) beginMark(g *generation, tail int64) {
+	s.marker.mark = mark{}
+	if info, err := g.stat(); err == nil {
+		s.marker.mark.file = s.fsys.FileID(info)
+	}
+	s.noteSynced(g, tail, true)
+}
+
+// noteSynced writes the mark, and with durable syncs it. That it cannot be written is
+// no failure: an old mark, or none, only makes recovery more careful. s.syncMu must
+// be held.
 func (s *Store) noteSynced(g *generation, tail int64, durable bool) {
 	k := &s.marker
-	var print uint64
+	var sum uint64
 	if tail > 0 {
 		var meta [metadataSize]byte
 		if _, err := g.file.ReadAt(meta[:], tail-metadataSize); err != nil {
 			return
 		}
-		print = fingerprint(meta[:])
+		sum = fingerprint(meta[:])
 	}
-	if durable {
-		k.mark = mark{}
-	}
-	k.mark.always = s.opts.Sync == SyncAlways
-	k.mark.add(markPoint{tail, print})
+	k.mark.add(markPoint{tail, sum})
 	s.writeMark(g, durable)
 }
 

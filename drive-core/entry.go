@@ -1,7 +1,6 @@
 package drive
 
 import (
-	"encoding/binary"
 	"io"
 	"runtime"
 )
@@ -16,7 +15,7 @@ import (
 // The file is mapped, not copied. If somebody cuts it, or the disk fails, looking
 // at the bytes that Bytes returned raises a fault that ends the program. The
 // methods that return an error report it instead, and so do Store.Get and
-// Store.View.
+// Store.View; those that return none return zero.
 //
 // The methods are safe for concurrent use.
 type Entry struct {
@@ -51,6 +50,13 @@ func (e Entry) located() located {
 	return l
 }
 
+// look calls fn, which reads the mapping; bytes that are gone say nothing.
+func (e Entry) look(fn func()) {
+	if e.m != nil {
+		_ = e.m.guard(func() error { fn(); return nil })
+	}
+}
+
 // Bytes returns the payload without copying it. The slice is read-only memory:
 // writing to it ends the program. It is valid while e, or another Entry of the
 // same file, or the open Store is reachable; a program that closes its Store
@@ -66,15 +72,24 @@ func (e Entry) Bytes() []byte {
 
 // Size returns the length of the payload in bytes.
 func (e Entry) Size() int64 {
-	start, end := e.span()
+	start, end := e.spanOrNothing()
 	return end - start
 }
 
 // Offset returns where in the file the payload begins, a multiple of 64 except
 // for tombstones.
 func (e Entry) Offset() int64 {
-	start, _ := e.span()
+	start, _ := e.spanOrNothing()
 	return start
+}
+
+// spanOrNothing is span for callers that may stand outside of a guard.
+func (e Entry) spanOrNothing() (start, end int64) {
+	if e.loc&longForm == 0 {
+		return e.loc.short()
+	}
+	e.look(func() { start, end = e.span() })
+	return start, end
 }
 
 // Tail returns the offset just after the entry: what the call that wrote it
@@ -97,26 +112,31 @@ func (e Entry) metadata() metadata {
 }
 
 // KeyHash returns the hash of the key, which is all that is stored of it.
-func (e Entry) KeyHash() uint64 {
-	if e.m == nil {
-		return 0
-	}
-	h := binary.LittleEndian.Uint64(e.m.data[e.loc.end():])
-	runtime.KeepAlive(e.m)
-	return h
+func (e Entry) KeyHash() (hash uint64) {
+	e.look(func() { hash = e.metadata().keyHash })
+	return hash
 }
 
 // PrevOffset returns the tail of the entry before this one in the file, whatever
 // its key; 0 for the first.
-func (e Entry) PrevOffset() int64 { return e.metadata().prevOffset }
+func (e Entry) PrevOffset() (offset int64) {
+	e.look(func() { offset = e.metadata().prevOffset })
+	return offset
+}
 
 // Checksum returns the CRC-32/IEEE that is stored with the entry.
-func (e Entry) Checksum() uint32 { return e.metadata().checksum }
+func (e Entry) Checksum() (sum uint32) {
+	e.look(func() { sum = e.metadata().checksum })
+	return sum
+}
 
 // IsTombstone tells whether the entry records a deletion. Only Store.History and
 // Store.LastEntry return tombstones.
-func (e Entry) IsTombstone() bool {
-	return e.m != nil && e.loc&longForm != 0 && e.located().tombstone
+func (e Entry) IsTombstone() (is bool) {
+	if e.loc&longForm != 0 {
+		e.look(func() { is = e.located().tombstone })
+	}
+	return is
 }
 
 // Verify computes the checksum of the payload and compares it with the stored

@@ -34,6 +34,8 @@ var (
 	ErrReadOnly = errors.New("drive: store is read-only")
 	// ErrCompacting refuses a second compaction of a store while one runs.
 	ErrCompacting = errors.New("drive: a compaction is running")
+	// ErrReplaced refuses to compact a drive whose path has come to name another file.
+	ErrReplaced = errors.New("drive: the path names another file by now")
 	// ErrPositionUnknown means that a drive does not hold, or no longer holds, what a backup was made up to: it
 	// has been compacted since, or is another one. A full backup is due.
 	ErrPositionUnknown = errors.New("drive: the drive has no such position")
@@ -50,7 +52,7 @@ var (
 )
 
 // FailedError tells why a store has turned read-only: a write or a sync of its file
-// failed. The call that met the failure returns it, and every later one that
+// failed, also for want of space. The call that met the failure returns it, and every later one that
 // writes. Nothing is acknowledged any more, for what the system could not write it
 // may have dropped, and a later success would prove nothing; what was stored before
 // can still be read. Opening the drive again finds the last good state.
@@ -61,6 +63,17 @@ type FailedError struct {
 
 // Error implements error.
 func (e *FailedError) Error() string { return "drive: " + e.Op + " failed: " + e.Err.Error() }
+
+// Operations in FailedError.Op.
+const (
+	failedWrite    = "write"
+	failedRollBack = "roll back"
+	failedSync     = "sync"
+	failedSyncDir  = "sync directory"
+)
+
+// ofSync tells that what was written may not be on stable storage, and never get there.
+func (e *FailedError) ofSync() bool { return e.Op == failedSync || e.Op == failedSyncDir }
 
 // Unwrap returns the cause.
 func (e *FailedError) Unwrap() error { return e.Err }

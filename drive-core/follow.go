@@ -72,7 +72,7 @@ func (s *Store) followLocked(g *generation, size int64) (changed bool, err error
 	if err != nil {
 		return false, err
 	}
-	var tail, end = g.tail.Load(), size
+	tail, end := g.tail.Load(), size
 	var changes []change
 	var added counts
 	err = m.guard(func() error {

@@ -24,6 +24,8 @@ type generation struct {
 	reserve int64
 	view    atomic.Pointer[mapping] // newest mapping; nil while there was nothing to map
 
+	end [metadataSize]byte // the metadata before the tail; guarded by the store's mu
+
 	mapMu  sync.Mutex // guards making a mapping, and closed
 	closed bool       // file is
 
@@ -90,6 +92,34 @@ func (g *generation) cover(end int64) (*mapping, error) {
 		}
 		length = max(length/2, end)
 	}
+}
+
+// advance sets the tail, up to which the file has been written. The store's mu must be
+// held, or nobody else know g yet.
+func (g *generation) advance(tail int64) {
+	if m := g.view.Load(); g.pastEnd && tail > 0 && m.size() >= tail {
+		_ = m.guard(func() error { // a fault shows in checkEnd
+			copy(g.end[:], m.data[tail-metadataSize:tail])
+			return nil
+		})
+	}
+	g.tail.Store(tail)
+}
+
+// checkEnd makes sure that the file still ends with what was written last. When
+// somebody has cut it, what is written next would leave zeros before it. The store's
+// mu must be held.
+func (g *generation) checkEnd() error {
+	m, tail := g.view.Load(), g.tail.Load()
+	if !g.pastEnd || tail == 0 || m.size() < tail {
+		return nil // a mapping that ends with the file keeps others from cutting it
+	}
+	return m.guard(func() error {
+		if [metadataSize]byte(m.data[tail-metadataSize:tail]) != g.end {
+			return &CorruptError{Path: g.path, Offset: tail - metadataSize, Reason: "the last entry is gone; was the file cut short?"}
+		}
+		return nil
+	})
 }
 
 // entry returns the Entry of a location from the index.

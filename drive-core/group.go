@@ -34,9 +34,6 @@ type waiter struct {
 	turn chan bool // receives once: true to lead, false when done
 }
 
-// errGroupFault means that the memory of a value could not be read.
-var errGroupFault = errors.New("drive: the memory of a value that was to be written cannot be read")
-
 // do commits op and returns the tail after it.
 func (c *commitGroup) do(op operation) (int64, error) {
 	w := &waiter{op: op, turn: make(chan bool, 1)}
@@ -113,7 +110,7 @@ func (s *Store) addGroupLocked(group []*waiter) (n int, err error) {
 			if _, fault := r.(interface{ Addr() uintptr }); !fault {
 				panic(r)
 			}
-			n, err = max(n, 1), errGroupFault
+			n, err = max(n, 1), errValueFault
 		}
 	}(debug.SetPanicOnFault(true))
 	for i, w := range group {

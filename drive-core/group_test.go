@@ -3,7 +3,7 @@ package drive
 import (
 	"bytes"
 	"errors"
-	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -106,7 +106,7 @@ func TestGroupSharesOneSync(t *testing.T) {
 	batch := &itemsOperation[HashedItem]{items: []HashedItem{{1, bytes.Repeat([]byte("a"), 400)}, {2, bytes.Repeat([]byte("b"), 400)}}}
 	var values []operation
 	for i := range 50 {
-		values = append(values, valueOp(fmt.Sprint(i), "value"))
+		values = append(values, valueOp(strconv.Itoa(i), "value"))
 	}
 	for name, tt := range map[string]struct {
 		ops  []operation

@@ -172,6 +172,35 @@ func TestHostileButValid(t *testing.T) {
 	}
 }
 
+// TestForeignFileBesideAMark puts a foreign file into the place of a drive, shorter
+// and longer than that was: it is refused and left alone, whatever the mark says.
+func TestForeignFileBesideAMark(t *testing.T) {
+	for _, size := range []int{1, 30, 500, 5000} {
+		path := tempPath(t)
+		s := mustOpen(t, path, Options{})
+		for i := range 5 {
+			mustWrite(t, s, strconv.Itoa(i), golden.SplitMix(300, uint64(i)))
+			if err := s.Sync(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		foreign := bytes.Repeat([]byte("text "), size)[:size]
+		if err := os.WriteFile(path, foreign, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		before := directory(t, filepath.Dir(path))
+		if _, err := Open(path, Options{}); !errors.Is(err, ErrNotDrive) {
+			t.Errorf("%d bytes: %v", size, err)
+		}
+		if d := cmp.Diff(before, directory(t, filepath.Dir(path))); d != "" {
+			t.Errorf("%d bytes: the file was changed: %s", size, d)
+		}
+	}
+}
+
 // TestHostileOlderAlignment opens a drive of an older release: its first entry is
 // valid by our rules, too, and cutting off the rest would destroy it.
 func TestHostileOlderAlignment(t *testing.T) {

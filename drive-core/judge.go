@@ -47,7 +47,7 @@ func judgeKnown(data []byte, k knowledge) (keep int64, err error) {
 			return 0, &CorruptError{Offset: scanForward(data[:k.base], 0), Reason: "damage in what was synced"}
 		}
 	}
-	keep = scanUnsynced(data, k.base, k.always)
+	keep = scanForward(data, k.base)
 	if keep >= k.synced {
 		return keep, nil
 	}

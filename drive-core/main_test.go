@@ -8,7 +8,12 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if status, child := playRole(); child {
+		os.Exit(status)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // tempPath returns a path for a drive that the end of the test removes.
 func tempPath(tb testing.TB) string {

@@ -24,35 +24,35 @@ import (
 //
 // Bytes, little-endian:
 //
-//	magic "DRVSYNC1" | flags u32 | count u32 | markPoints × (tail u64, print u64) | CRC-32/IEEE u32
+//	magic "DRVSYNC1" | flags u32 | count u32 | file u64 | markPoints × (tail u64, print u64) | CRC-32/IEEE u32
 //
 // Flag markFailed is set after a sync failed: then the system may hold bytes above
-// the mark in memory that it will never write. Flag markAlways says that nothing
-// above the mark was acknowledged (SyncAlways). The points are tails, newest first, that
-// were on stable storage, each with the XXH3-64 of the metadata that ends there (0
-// for tail 0), by which the drive is known again.
+// the mark in memory that it will never write. The points are tails, newest first, that
+// were on stable storage, each with the XXH3-64 of the metadata that ends there. By
+// the newest the drive is known again; by an older one, or by tail 0, which is a point
+// until there is another, only if the number of its file agrees as well.
 const (
 	markSuffix = ".synced"
 	markMagic  = "DRVSYNC1"
 	// markPoints is how many tails a mark remembers: an older one still names the drive when the metadata at the
 	// newest one is damaged.
 	markPoints = 4
-	markSize   = 16 + markPoints*16 + 4
+	markHead   = 24
+	markSize   = markHead + markPoints*16 + 4
 
 	markFailed = 1
-	markAlways = 2
 )
 
 // markPoint is a tail up to which the drive was on stable storage.
 type markPoint struct {
-	tail  int64
-	print uint64
+	tail int64
+	sum  uint64
 }
 
 // mark is the contents of a mark file. The zero mark knows nothing.
 type mark struct {
 	failed bool
-	always bool
+	file   uint64      // number of the file, 0 if it has none
 	points []markPoint // newest first, at most markPoints
 }
 
@@ -72,18 +72,16 @@ func appendMark(dst []byte, m mark) []byte {
 	if m.failed {
 		flags |= markFailed
 	}
-	if m.always {
-		flags |= markAlways
-	}
 	dst = binary.LittleEndian.AppendUint32(dst, flags)
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(m.points)))
+	dst = binary.LittleEndian.AppendUint64(dst, m.file)
 	for i := range markPoints {
 		var p markPoint
 		if i < len(m.points) {
 			p = m.points[i]
 		}
 		dst = binary.LittleEndian.AppendUint64(dst, uint64(p.tail))
-		dst = binary.LittleEndian.AppendUint64(dst, p.print)
+		dst = binary.LittleEndian.AppendUint64(dst, p.sum)
 	}
 	return binary.LittleEndian.AppendUint32(dst, Checksum(dst[begin:]))
 }
@@ -95,13 +93,14 @@ func parseMark(b []byte) (m mark, ok bool) {
 	}
 	body, sum := b[:markSize-4], binary.LittleEndian.Uint32(b[markSize-4:])
 	flags, count := binary.LittleEndian.Uint32(b[8:]), binary.LittleEndian.Uint32(b[12:])
-	if !matches(body, sum) || flags&^(markFailed|markAlways) != 0 || count > markPoints {
+	if !matches(body, sum) || flags&^markFailed != 0 || count > markPoints {
 		return mark{}, false
 	}
-	m.failed, m.always = flags&markFailed != 0, flags&markAlways != 0
+	m.failed = flags&markFailed != 0
+	m.file = binary.LittleEndian.Uint64(b[16:])
 	for i := range int(count) {
-		at := b[16+16*i:]
-		p := markPoint{tail: int64(binary.LittleEndian.Uint64(at)), print: binary.LittleEndian.Uint64(at[8:])}
+		at := b[markHead+16*i:]
+		p := markPoint{tail: int64(binary.LittleEndian.Uint64(at)), sum: binary.LittleEndian.Uint64(at[8:])}
 		if p.tail < 0 || p.tail > maxOffset {
 			return mark{}, false
 		}
@@ -116,8 +115,8 @@ func (m *mark) add(p markPoint) {
 	if len(m.points) > 0 && m.points[0] == p {
 		return
 	}
-	// Points at or above the new one are of a tail that has been cut since.
-	m.points = slices.DeleteFunc(m.points, func(old markPoint) bool { return old.tail >= p.tail })
+	// Points at or above the new one are of a tail that has been cut since; tail 0 names no drive.
+	m.points = slices.DeleteFunc(m.points, func(old markPoint) bool { return old.tail >= p.tail || old.tail == 0 })
 	m.points = slices.Insert(m.points, 0, p)
 	m.points = m.points[:min(len(m.points), markPoints)]
 }
@@ -131,17 +130,19 @@ type knowledge struct {
 	synced int64
 	base   int64 // the highest point that the drive confirms; an entry ends there
 	failed bool  // what lies above may be in memory only
-	always bool  // nothing above was acknowledged
 }
 
-// of compares m with the bytes of a drive.
-func (m mark) of(data []byte) knowledge {
+// of compares m with the bytes of a drive, and with the number of its file.
+func (m mark) of(data []byte, file uint64) knowledge {
 	for i, p := range m.points {
+		if (i > 0 || p.tail == 0) && (file == 0 || file != m.file) {
+			continue
+		}
 		if p.tail > int64(len(data)) || p.tail > 0 && p.tail < minEntrySize {
 			continue
 		}
-		if fingerprint(data[max(0, p.tail-metadataSize):p.tail]) == p.print {
-			return knowledge{known: true, exact: i == 0, synced: m.points[0].tail, base: p.tail, failed: m.failed, always: m.always}
+		if fingerprint(data[max(0, p.tail-metadataSize):p.tail]) == p.sum {
+			return knowledge{known: true, exact: i == 0, synced: m.points[0].tail, base: p.tail, failed: m.failed}
 		}
 	}
 	return knowledge{}
@@ -188,10 +189,10 @@ func (k *marker) note(drive vfs.File, dir string, durable bool) (made bool, err 
 	if _, err := k.file.WriteAt(k.buf, 0); err != nil || !made && !durable {
 		return false, err
 	}
-	if err := k.file.Sync(); err != nil || !made {
+	if err := k.file.Sync(); err != nil {
 		return false, err
 	}
-	return true, k.fsys.SyncDir(dir)
+	return true, k.fsys.SyncDir(dir) // its maker may have been killed before
 }
 
 // open opens the mark file. made tells that it was not there, or was no mark.
@@ -216,7 +217,7 @@ func (k *marker) open(drive vfs.File) (made bool, err error) {
 
 // covers tells whether the mark says that the drive is synced up to tail.
 func (k *marker) covers(tail int64) bool {
-	return len(k.mark.points) > 0 && k.mark.points[0].tail == tail && !k.mark.failed
+	return len(k.mark.points) > 0 && k.mark.points[0].tail == tail
 }
 
 // close closes the file; with remove it is removed.

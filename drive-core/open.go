@@ -1,6 +1,7 @@
 package drive
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -104,12 +105,35 @@ func (s *Store) resolvePath() (err error) {
 
 // load maps the file and builds the index, repairing a torn tail unless the store is
 // read-only. It also returns what the mark said of the file.
-func (s *Store) load(file vfs.File) (*generation, counts, knowledge, error) {
-	var known knowledge
+func (s *Store) load(file vfs.File) (g *generation, c counts, known knowledge, err error) {
+	saved := s.savedMark()
+	for range lockTries {
+		if g, c, known, err = s.loadKnowing(file, saved); err == nil || !s.opts.ReadOnly {
+			break
+		}
+		// Without the lock the mark may have been read while it was written, or before it was that of this file;
+		// then what is being written looked like damage.
+		again := s.savedMark()
+		if bytes.Equal(appendMark(nil, again), appendMark(nil, saved)) {
+			break
+		}
+		saved = again
+	}
+	return g, c, known, err
+}
+
+// savedMark reads the mark.
+func (s *Store) savedMark() mark {
 	saved, err := readMark(s.fsys, s.realPath)
 	if err != nil {
 		s.log.Warn("drive: the mark of what is synced cannot be read", "path", s.realPath+markSuffix, "err", err)
 	}
+	return saved
+}
+
+// loadKnowing is load with a mark.
+func (s *Store) loadKnowing(file vfs.File, saved mark) (*generation, counts, knowledge, error) {
+	var known knowledge
 	s.marker = marker{fsys: s.fsys, path: s.realPath + markSuffix}
 	info, err := file.Stat()
 	if err != nil {
@@ -127,7 +151,7 @@ func (s *Store) load(file vfs.File) (*generation, counts, knowledge, error) {
 	var keep int64
 	var c counts
 	err = m.guard(func() error {
-		known = saved.of(m.data[:size])
+		known = saved.of(m.data[:size], s.fsys.FileID(info))
 		keep, c, err = s.read(g, m.data[:size], known)
 		return err
 	})
@@ -146,7 +170,7 @@ func (s *Store) load(file vfs.File) (*generation, counts, knowledge, error) {
 			return nil, counts{}, known, err
 		}
 	}
-	g.tail.Store(keep)
+	g.advance(keep)
 	return g, c, known, nil
 }
 
@@ -154,7 +178,7 @@ func (s *Store) load(file vfs.File) (*generation, counts, knowledge, error) {
 func (s *Store) read(g *generation, data []byte, k knowledge) (keep int64, c counts, err error) {
 	v := verification{newest: s.opts.VerifyBytes, above: int64(len(data)), first: true}
 	if k.known {
-		v.above, v.torn = min(k.synced, v.above), k.always
+		v.above = min(k.synced, v.above)
 	}
 	if c, err = buildIndex(g, data, v); err == nil {
 		return int64(len(data)), c, nil
@@ -188,7 +212,8 @@ func (s *Store) begin(g *generation, k knowledge) error {
 	s.syncMu.Lock()
 	defer s.syncMu.Unlock()
 	tail := g.tail.Load()
-	if k.exact && !k.failed && tail > 0 && k.always == (s.opts.Sync == SyncAlways) {
+	if k.exact && !k.failed && tail > 0 && k.synced == tail {
+		s.writeMark(g, true)
 		return nil
 	}
 	if k.failed {
@@ -203,7 +228,12 @@ func (s *Store) begin(g *generation, k knowledge) error {
 			return err
 		}
 	}
-	s.noteSynced(g, tail, true)
+	// The name first: a compaction that was killed may have left the file before under it.
+	if err := s.fsys.SyncDir(filepath.Dir(s.realPath)); err != nil {
+		return err
+	}
+	s.dirSynced = true
+	s.beginMark(g, tail)
 	return nil
 }
 

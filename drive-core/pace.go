@@ -26,7 +26,10 @@ func keepPace(ctx context.Context, pace *rate.Limiter, n int64) error {
 	for n > 0 {
 		part := min(n, paceBurst)
 		if err := pace.WaitN(ctx, int(part)); err != nil {
-			return err
+			if ctx.Err() == nil {
+				return context.DeadlineExceeded // it would come before the time is up
+			}
+			return ctx.Err()
 		}
 		n -= part
 	}

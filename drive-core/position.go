@@ -28,10 +28,10 @@ func (p Position) MarshalText() ([]byte, error) { return []byte(p.String()), nil
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (p *Position) UnmarshalText(text []byte) error {
-	offset, print, _ := strings.Cut(string(text), "-")
+	offset, hash, _ := strings.Cut(string(text), "-")
 	at, err := strconv.ParseInt(offset, 10, 64)
-	sum, err2 := strconv.ParseUint(print, 16, 64)
-	if err != nil || err2 != nil || at < 0 || len(print) != 16 {
+	sum, err2 := strconv.ParseUint(hash, 16, 64)
+	if err != nil || err2 != nil || at < 0 || len(hash) != 16 {
 		return fmt.Errorf("drive: %q is no position; want OFFSET-PRINT as a backup returned it", text)
 	}
 	*p = Position{Offset: at, Print: sum}

@@ -30,8 +30,6 @@ const (
 type verification struct {
 	newest int64 // so many payload bytes of the newest entries, and verifyMinEntries entries; negative: all
 	above  int64 // every entry that ends above this tail
-	// torn: nothing there was acknowledged, and entries are suspected (tornUnseen).
-	torn bool
 	// first: that of the first entry, which closes the chain. A damaged offset that reads as zero would close it
 	// too early.
 	first bool
@@ -54,11 +52,9 @@ func scanBackward(data []byte, v verification, visit func(located)) error {
 		if !ok {
 			return &CorruptError{Offset: max(0, tail-metadataSize), Reason: "no entry ends here"}
 		}
-		if v.torn && tail > v.above && tornUnseen(data, e) {
-			return &CorruptError{Offset: e.prevOffset, Reason: "a part of the entry was never written"}
-		}
 		newest := v.newest < 0 || v.newest > 0 && (seenBytes < v.newest || seen < verifyMinEntries)
 		if newest || tail > v.above || v.first && e.prevOffset == 0 {
+			lookedAt(e.size())
 			if !matches(data[e.start:e.end], e.checksum) {
 				return &CorruptError{Offset: e.start, Reason: "checksum does not match"}
 			}
@@ -80,11 +76,7 @@ func scanBackward(data []byte, v verification, visit func(located)) error {
 // match its checksum. The search for those eight bytes and the running checksum
 // pass over the file once, so that the time is linear in len(data) whatever it
 // holds (times maxFirstEntries for a file made to hurt).
-func scanForward(data []byte, base int64) (goodLen int64) { return scanUnsynced(data, base, false) }
-
-// scanUnsynced is scanForward; with suspect, for bytes of which nothing was
-// acknowledged.
-func scanUnsynced(data []byte, base int64, suspect bool) (goodLen int64) {
+func scanForward(data []byte, base int64) (goodLen int64) {
 	goodLen = base
 	first := newFollower(data, base)
 	tries := 1
@@ -93,7 +85,7 @@ func scanUnsynced(data []byte, base int64, suspect bool) (goodLen int64) {
 	}
 	for range tries {
 		e, ok := first.next(goodLen)
-		for ok && !(suspect && tornUnseen(data, e)) {
+		for ok {
 			goodLen = e.tail()
 			f := newFollower(data, goodLen)
 			e, ok = f.next(0)
@@ -141,8 +133,10 @@ func (f *follower) next(from int64) (located, bool) {
 		if binary.LittleEndian.Uint64(f.data[f.end+8:]) != uint64(f.prev) {
 			i := bytes.Index(f.data[f.end+9:last+16], f.pattern[:])
 			if i < 0 {
+				lookedAt(last - f.end)
 				break
 			}
+			lookedAt(int64(i))
 			f.end += 1 + int64(i)
 		}
 		if f.sum.extend(f.data, f.end) != binary.LittleEndian.Uint32(f.data[f.end+16:]) {
@@ -165,6 +159,7 @@ type runningSum struct {
 
 // extend lets the stretch grow to end and returns its checksum.
 func (r *runningSum) extend(data []byte, end int64) uint32 {
+	lookedAt(end - r.at)
 	if end-r.at > shortUpdate {
 		r.sum = updateChecksum(r.sum, data[r.at:end])
 	} else {
@@ -213,6 +208,7 @@ func verifyAligned(data []byte, align int64) (differs, ok bool) {
 			start += -start & (align - 1)
 			differs = differs || start != m.prevOffset+padding(m.prevOffset)
 		}
+		lookedAt(max(0, end-start))
 		if start >= end || !matches(data[start:end], m.checksum) {
 			return false, false
 		}

@@ -88,9 +88,9 @@ func (s *Store) FileSize() int64 {
 }
 
 // Close syncs what is not yet synced, in every mode, stops what runs in the
-// background, closes the file and gives up its lock. Entries stay valid. An error
-// of the sync is returned, and the file is closed all the same. Closing twice is no
-// error; other methods then return ErrClosed or find nothing.
+// background, closes the file and gives up its lock. Entries stay valid. When not all
+// that was acknowledged is durable, Close returns the *FailedError that is the reason,
+// and closes the file all the same. Closing twice is no error; other methods then return ErrClosed or find nothing.
 func (s *Store) Close() error {
 	s.tasks.stop()
 	s.mu.Lock()
@@ -111,8 +111,8 @@ func (s *Store) closeLocked() error {
 	var err error
 	tail := g.tail.Load()
 	if !s.opts.ReadOnly {
-		if s.failure.Load() == nil && !s.marker.covers(tail) {
-			err = s.syncHeld(g, tail)
+		if !s.marker.covers(tail) {
+			err = s.syncUnlessFailed(g, tail)
 		}
 		// The mark of an empty drive would only be mistaken for that of a file that takes its name.
 		if e := s.marker.close(tail == 0 && s.failure.Load() == nil); e != nil {
@@ -136,7 +136,21 @@ func (s *Store) writableLocked() (*generation, error) {
 	case failure != nil:
 		return nil, failure
 	}
+	if err := g.checkEnd(); err != nil {
+		f := &FailedError{Op: "write", Err: err}
+		s.fail(f)
+		return nil, f
+	}
 	return g, nil
+}
+
+// Failure returns why the store takes no more writes, a *FailedError; nil while it
+// does.
+func (s *Store) Failure() error {
+	if f := s.failure.Load(); f != nil {
+		return f
+	}
+	return nil
 }
 
 // fail lets the store refuse all further writes. The first failure stays the reason.

@@ -170,8 +170,11 @@ func (s *Store) writeDirect(hash uint64, head []byte, r io.Reader) (int64, error
 	return s.streamLocked(hash, func(g *generation, start, limit int64) (int64, uint32, error) {
 		p := pourer{file: g.file, off: start, limit: limit}
 		err := p.drain(head, r)
-		if p.err != nil && !errors.Is(p.err, ErrTooLarge) {
-			err = &FailedError{Op: "write", Err: p.err}
+		switch {
+		case errors.Is(p.err, vfs.ErrFault):
+			err = errValueFault
+		case p.err != nil && !errors.Is(p.err, ErrTooLarge):
+			err = &FailedError{Op: failedWrite, Err: p.err}
 		}
 		return p.size, p.sum, err
 	})
@@ -196,7 +199,7 @@ func (s *Store) writeSpooled(hash uint64, head []byte, r io.Reader) (int64, erro
 			return size, 0, ErrTooLarge
 		}
 		if _, err := g.file.CopyFrom(spool, 0, start, size); err != nil {
-			return size, sum, &FailedError{Op: "write", Err: err}
+			return size, sum, &FailedError{Op: failedWrite, Err: err}
 		}
 		return size, sum, nil
 	})
@@ -243,7 +246,7 @@ func (s *Store) streamLocked(
 	}()
 	if pad > 0 {
 		if _, err := g.file.WriteAt(zeroPad[:pad], tail); err != nil {
-			return 0, &FailedError{Op: "write", Err: err}
+			return 0, &FailedError{Op: failedWrite, Err: err}
 		}
 	}
 	size, sum, err := fill(g, start, limit)
@@ -256,7 +259,7 @@ func (s *Store) streamLocked(
 	}
 	meta := appendMetadata(make([]byte, 0, metadataSize), metadata{keyHash: hash, prevOffset: tail, checksum: sum})
 	if _, err := g.file.WriteAt(meta, start+size); err != nil {
-		return 0, &FailedError{Op: "write", Err: err}
+		return 0, &FailedError{Op: failedWrite, Err: err}
 	}
 	if s.opts.Sync == SyncAlways {
 		if err := s.syncTo(g, end); err != nil {

@@ -125,6 +125,7 @@ func (s *survey) throughPadding(e located) piece {
 
 // work notes that n bytes were worked through.
 func (s *survey) work(n int64) error {
+	lookedAt(n)
 	s.worked += n
 	if s.worked-s.told < progressStep {
 		return nil

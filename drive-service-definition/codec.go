@@ -14,10 +14,6 @@ var ErrBatchTooLarge = errors.New("driveservice: too many elements in one messag
 type codec[T any] struct {
 	build func(rpc.Builder, T) rpc.Builder
 	parse func(rpc.Cursor) (T, rpc.Cursor)
-	// owner returns what pins the memory that a message refers to; nil for
-	// messages of the calling end, which borrows that memory until the call
-	// returns.
-	owner func(T) any
 	// count returns the number of elements, which limit bounds; nil for
 	// messages with a fixed number of fields.
 	count func(T) int
@@ -46,10 +42,7 @@ func (c codec[T]) AppendMessage(dst []byte, v T) (rpc.Message, error) {
 		return rpc.Message{}, err
 	}
 	w := c.build(rpc.BuildMessage(dst), v)
-	if c.owner == nil {
-		return w.Message(nil), nil
-	}
-	return w.Message(c.owner(v)), nil
+	return w.Message(nil), nil
 }
 
 // Parse implements [rpc.Codec]. The result aliases b.

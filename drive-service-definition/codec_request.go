@@ -18,6 +18,15 @@ func takeKey(c *rpc.Cursor) KeyRef {
 	return KeyRef{Key: c.Bytes(), Hash: c.Uvarint(), ByHash: c.Bool()}
 }
 
+func putPosition(w *rpc.Builder, p Position) {
+	w.Uvarint(p.Offset)
+	w.Uvarint(p.Print)
+}
+
+func takePosition(c *rpc.Cursor) Position {
+	return Position{Offset: c.Uvarint(), Print: c.Uvarint()}
+}
+
 func putWrite(w *rpc.Builder, v WriteRequest) {
 	putKey(w, v.Key)
 	w.Bytes(v.Value)
@@ -113,9 +122,25 @@ var statsRequest = codec[StatsRequest]{
 }
 
 var compactRequest = codec[CompactRequest]{
-	build: func(w rpc.Builder, v CompactRequest) rpc.Builder { w.Uvarint(uint64(v.Order)); return w },
+	build: func(w rpc.Builder, v CompactRequest) rpc.Builder {
+		w.Uvarint(uint64(v.Order))
+		w.Uvarint(v.BytesPerSecond)
+		return w
+	},
 	parse: func(c rpc.Cursor) (CompactRequest, rpc.Cursor) {
-		v := CompactRequest{Order(c.Uint(8))}
+		v := CompactRequest{Order: Order(c.Uint(8)), BytesPerSecond: c.Uvarint()}
+		return v, c
+	},
+}
+
+var backupRequest = codec[BackupRequest]{
+	build: func(w rpc.Builder, v BackupRequest) rpc.Builder {
+		putPosition(&w, v.Since)
+		w.Uvarint(v.BytesPerSecond)
+		return w
+	},
+	parse: func(c rpc.Cursor) (BackupRequest, rpc.Cursor) {
+		v := BackupRequest{Since: takePosition(&c), BytesPerSecond: c.Uvarint()}
 		return v, c
 	},
 }

@@ -19,7 +19,6 @@ func takeResult(c *rpc.Cursor) ReadResult {
 }
 
 var readResponse = codec[ReadResponse]{
-	owner: func(v ReadResponse) any { return v.Owner },
 	build: func(w rpc.Builder, v ReadResponse) rpc.Builder { putResult(&w, v.Result); return w },
 	parse: func(c rpc.Cursor) (ReadResponse, rpc.Cursor) {
 		v := ReadResponse{Result: takeResult(&c)}
@@ -28,7 +27,6 @@ var readResponse = codec[ReadResponse]{
 }
 
 var batchReadResponse = codec[BatchReadResponse]{
-	owner: func(v BatchReadResponse) any { return v.Owner },
 	count: func(v BatchReadResponse) int { return len(v.Results) },
 	limit: MaxBatch,
 	build: func(w rpc.Builder, v BatchReadResponse) rpc.Builder {
@@ -63,7 +61,6 @@ func takeRecord(c *rpc.Cursor) EntryRecord {
 }
 
 var entryPage = codec[EntryPage]{
-	owner: func(v EntryPage) any { return v.Owner },
 	count: func(v EntryPage) int { return len(v.Records) },
 	limit: MaxPageRecords,
 	build: func(w rpc.Builder, v EntryPage) rpc.Builder {
@@ -163,6 +160,19 @@ var compactResponse = codec[CompactResponse]{
 	},
 	parse: func(c rpc.Cursor) (CompactResponse, rpc.Cursor) {
 		v := CompactResponse{BytesBefore: c.Uvarint(), BytesAfter: c.Uvarint(), Entries: c.Uvarint()}
+		return v, c
+	},
+}
+
+var backupItem = codec[BackupItem]{
+	build: func(w rpc.Builder, v BackupItem) rpc.Builder {
+		w.Bytes(v.Bytes)
+		w.Bool(v.Last)
+		putPosition(&w, v.End)
+		return w
+	},
+	parse: func(c rpc.Cursor) (BackupItem, rpc.Cursor) {
+		v := BackupItem{Bytes: c.Bytes(), Last: c.Bool(), End: takePosition(&c)}
 		return v, c
 	},
 }

@@ -61,6 +61,7 @@ var messages = []message{
 	about(Compact.Request()), about(Compact.Response()),
 	about(StreamRead.Request()),
 	about(StreamEntries.Request()), about(StreamEntries.Item()),
+	about(Backup.Request()), about(Backup.Item()),
 }
 
 // fill sets v and what lies in it to random values: numbers of all widths,
@@ -88,7 +89,8 @@ func fill(v reflect.Value, r *rand.Rand) {
 		for _, field := range v.Fields() {
 			fill(field, r)
 		}
-	default: // Owner stays nil
+	default:
+		panic("a field of kind " + v.Kind().String())
 	}
 }
 
@@ -150,8 +152,11 @@ func samples(tb testing.TB) [][]byte {
 		EntriesRequest{OrderFile, true, 300},
 		EntryPage{Records: []EntryRecord{record, {Tombstone: true}}},
 		StatsResponse{1, 2, 3, 4, 5, 6, 7, 8, 900},
-		CompactRequest{OrderFile},
+		CompactRequest{OrderFile, 1 << 20},
 		CompactResponse{900, 800, 3},
+		BackupRequest{Position{300, 1 << 63}, 1 << 20},
+		BackupItem{Bytes: []byte("bytes")},
+		BackupItem{Last: true, End: Position{300, 1 << 63}},
 	} {
 		b, err := kelindar.Marshal(v)
 		if err != nil {
@@ -241,21 +246,23 @@ func TestParseAliasesItsInput(t *testing.T) {
 }
 
 func TestValuesTravelByReference(t *testing.T) {
-	value, owner := make([]byte, rpc.MinPieceBytes), new(int)
+	value := make([]byte, rpc.MinPieceBytes)
 	result := ReadResult{Found: true, Value: value}
-	one, err := rpc.AppendMessage(Read.Response(), nil, ReadResponse{Result: result, Owner: owner})
-	if err != nil || len(one.More) != 1 || &one.More[0][0] != &value[0] || one.Owner != owner {
-		t.Errorf("a response has %d further pieces and owner %v: %v", len(one.More), one.Owner, err)
+	one, err := rpc.AppendMessage(Read.Response(), nil, ReadResponse{Result: result})
+	if err != nil || len(one.More) != 1 || &one.More[0][0] != &value[0] {
+		t.Errorf("a response has %d further pieces: %v", len(one.More), err)
 	}
-	batch, err := rpc.AppendMessage(BatchRead.Response(), nil, BatchReadResponse{
-		Results: []ReadResult{result, {}, result}, Owner: owner,
-	})
-	if err != nil || len(batch.More) != 3 || &batch.More[2][0] != &value[0] || batch.Owner != owner {
-		t.Errorf("a batch has %d further pieces and owner %v: %v", len(batch.More), batch.Owner, err)
+	batch, err := rpc.AppendMessage(BatchRead.Response(), nil, BatchReadResponse{Results: []ReadResult{result, {}, result}})
+	if err != nil || len(batch.More) != 3 || &batch.More[2][0] != &value[0] {
+		t.Errorf("a batch has %d further pieces: %v", len(batch.More), err)
 	}
-	page, err := rpc.AppendMessage(StreamEntries.Item(), nil, EntryPage{Records: []EntryRecord{{Value: value}}, Owner: owner})
-	if err != nil || len(page.More) != 1 || page.Owner != owner {
-		t.Errorf("a page has %d further pieces and owner %v: %v", len(page.More), page.Owner, err)
+	page, err := rpc.AppendMessage(StreamEntries.Item(), nil, EntryPage{Records: []EntryRecord{{Value: value}}})
+	if err != nil || len(page.More) != 1 || &page.More[0][0] != &value[0] {
+		t.Errorf("a page has %d further pieces: %v", len(page.More), err)
+	}
+	part, err := rpc.AppendMessage(Backup.Item(), nil, BackupItem{Bytes: value})
+	if err != nil || len(part.More) != 2 || &part.More[0][0] != &value[0] {
+		t.Errorf("a part of a backup has %d further pieces: %v", len(part.More), err)
 	}
 	write, err := rpc.AppendMessage(Write.Request(), nil, WriteRequest{Value: value})
 	if err != nil || len(write.More) != 1 || &write.More[0][0] != &value[0] {
@@ -303,10 +310,10 @@ func TestMethodNames(t *testing.T) {
 	}
 	methods := []method{
 		Read, Write, Delete, Exists, Metadata, Rename, Copy, BatchRead, BatchWrite, BatchDelete,
-		Len, IsEmpty, FileSize, Stats, Compact, Sync, StreamRead, StreamWrite, StreamEntries,
+		Len, IsEmpty, FileSize, Stats, Compact, Sync, StreamRead, StreamWrite, StreamEntries, Backup,
 	}
 	want := strings.Fields("read write delete exists metadata rename copy batch_read batch_write batch_delete " +
-		"len is_empty file_size stats compact sync stream_read stream_write stream_entries")
+		"len is_empty file_size stats compact sync stream_read stream_write stream_entries backup")
 	ids := make(map[rpc.MethodID]string)
 	for i, m := range methods {
 		if m.Name() != "drive."+want[i] {
@@ -332,7 +339,7 @@ func TestReasons(t *testing.T) {
 	if e := NewError("drive.no_such_reason", ""); e.Code != rpc.Unknown {
 		t.Errorf("an unknown reason gives %+v", e)
 	}
-	if len(Reasons()) != 14 {
+	if len(Reasons()) != 16 {
 		t.Errorf("%d reasons", len(Reasons()))
 	}
 }

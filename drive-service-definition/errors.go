@@ -37,6 +37,11 @@ const (
 	ReasonFailed = "drive.failed"
 	// ReasonCorrupt reports that bytes do not match their checksum.
 	ReasonCorrupt = "drive.corrupt"
+	// ReasonCompacting refuses a compaction while another one runs.
+	ReasonCompacting = "drive.compacting"
+	// ReasonPositionUnknown reports that the store does not hold, or no longer
+	// holds, what an earlier backup was made up to. A full backup is due.
+	ReasonPositionUnknown = "drive.position_unknown"
 )
 
 var codeOfReason = map[string]rpc.Code{
@@ -54,6 +59,9 @@ var codeOfReason = map[string]rpc.Code{
 	ReasonClosed:     rpc.Unavailable,
 	ReasonFailed:     rpc.FailedPrecondition,
 	ReasonCorrupt:    rpc.DataLoss,
+
+	ReasonCompacting:      rpc.Aborted,
+	ReasonPositionUnknown: rpc.FailedPrecondition,
 }
 
 // NewError returns the error that a server answers for reason, with the code

@@ -42,18 +42,15 @@ type ReadResult struct {
 	Value    []byte
 }
 
-// ReadResponse is the response of [Read]. Owner is not sent: at the answering
-// end it keeps the memory of the value alive until the value has been sent.
+// ReadResponse is the response of [Read].
 type ReadResponse struct {
 	Result ReadResult
-	Owner  any `binary:"-"`
 }
 
 // BatchReadResponse is the response of [BatchRead]: one result for each key, in
-// the order of the request. Owner is as in [ReadResponse].
+// the order of the request.
 type BatchReadResponse struct {
 	Results []ReadResult
-	Owner   any `binary:"-"`
 }
 
 // WriteRequest is the request of [Write].
@@ -148,10 +145,9 @@ type EntryRecord struct {
 }
 
 // EntryPage is one item of [StreamEntries]: at least one record and at most
-// [MaxPageRecords]. Owner is as in [ReadResponse].
+// [MaxPageRecords].
 type EntryPage struct {
 	Records []EntryRecord
-	Owner   any `binary:"-"`
 }
 
 // StatsRequest is the request of [Stats].
@@ -176,6 +172,8 @@ type StatsResponse struct {
 // CompactRequest is the request of [Compact].
 type CompactRequest struct {
 	Order Order
+	// BytesPerSecond limits how fast values are copied; 0 is no limit.
+	BytesPerSecond uint64
 }
 
 // CompactResponse is the response of [Compact].
@@ -183,4 +181,29 @@ type CompactResponse struct {
 	BytesBefore uint64 // size of the file
 	BytesAfter  uint64
 	Entries     uint64 // live ones, which were kept
+}
+
+// Position is a place in a drive up to which a backup was made. It names the
+// drive too; see [ReasonPositionUnknown]. The zero Position is the beginning of
+// every drive.
+type Position struct {
+	Offset uint64 // in the file, in bytes
+	Print  uint64 // tells the drive from others; 0 at offset 0
+}
+
+// BackupRequest is the request of [Backup].
+type BackupRequest struct {
+	// Since is where the backup before this one ended: only what came after it
+	// is sent. Zero asks for a full backup.
+	Since Position
+	// BytesPerSecond limits how fast the file is read; 0 is no limit.
+	BytesPerSecond uint64
+}
+
+// BackupItem is one item of [Backup]: bytes of the backup, cut anywhere, or, as
+// the last item of every backup that is whole, up to where it reaches.
+type BackupItem struct {
+	Bytes []byte // empty in the last item
+	Last  bool
+	End   Position // in the last item
 }

@@ -39,4 +39,9 @@ var (
 
 	// StreamEntries lists entries, several to a page.
 	StreamEntries = rpc.NewServerStream("drive.stream_entries", entriesRequest, entryPage)
+
+	// Backup answers with a consistent copy of the file, as it is when the call
+	// begins, or with what has come since an earlier one. It is whole only with
+	// its last item.
+	Backup = rpc.NewServerStream("drive.backup", backupRequest, backupItem)
 )

@@ -52,10 +52,13 @@ func TestReasonsAreErrors(t *testing.T) {
 		driveservice.ReasonCorrupt:    driveclient.ErrCorrupt,
 		driveservice.ReasonFailed:     driveclient.ErrFailed,
 		driveservice.ReasonClosed:     driveclient.ErrClosed,
+		driveservice.ReasonCompacting: driveclient.ErrCompacting,
 		driveservice.ReasonSameStore:  driveclient.ErrRefused,
 		driveservice.ReasonLocked:     driveclient.ErrRefused,
 		driveservice.ReasonNotDrive:   driveclient.ErrRefused,
 		driveservice.ReasonNotRegular: driveclient.ErrRefused,
+
+		driveservice.ReasonPositionUnknown: driveclient.ErrPositionUnknown,
 	}
 	c, _ := newFake().connect(t)
 	for _, reason := range driveservice.Reasons() {

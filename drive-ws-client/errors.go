@@ -30,8 +30,14 @@ var (
 	ErrReadOnly = errors.New("driveclient: store is read-only")
 	// ErrOutOfRange refuses a range that starts beyond the end of a value.
 	ErrOutOfRange = errors.New("driveclient: range starts beyond the end of the value")
-	// ErrCorrupt means that a value contradicts its checksum.
+	// ErrCorrupt means that a value contradicts its checksum, or cannot be read.
 	ErrCorrupt = errors.New("driveclient: data is corrupt")
+	// ErrCompacting refuses a compaction while another one runs.
+	ErrCompacting = errors.New("driveclient: a compaction is running")
+	// ErrPositionUnknown means that the store does not hold, or no longer holds,
+	// what a backup was made up to: it has been compacted since, or is another
+	// one. A full backup is due.
+	ErrPositionUnknown = errors.New("driveclient: the store has no such position")
 )
 
 // Errors of the state that the store or the connection is in.
@@ -61,6 +67,9 @@ var kinds = map[string]error{
 	driveservice.ReasonCorrupt:    ErrCorrupt,
 	driveservice.ReasonFailed:     ErrFailed,
 	driveservice.ReasonClosed:     ErrClosed,
+	driveservice.ReasonCompacting: ErrCompacting,
+
+	driveservice.ReasonPositionUnknown: ErrPositionUnknown,
 	// A server of one open store answers none of these.
 	driveservice.ReasonSameStore:  ErrRefused,
 	driveservice.ReasonLocked:     ErrRefused,

@@ -137,6 +137,48 @@ func (f *fake) streamEntries(_ context.Context, r driveservice.EntriesRequest, o
 	return nil
 }
 
+// backup sends two parts of the bytes, and the last item or not, as the print of
+// Since tells.
+func (f *fake) backup(_ context.Context, r driveservice.BackupRequest, out *endpoint.Sender[driveservice.BackupItem]) (err error) {
+	defer func() { f.streamEnded <- err }()
+	items := []driveservice.BackupItem{
+		{Bytes: []byte("some ")},
+		{Bytes: []byte("bytes")},
+		{Last: true, End: driveservice.Position{Offset: r.Since.Offset + 10, Print: r.BytesPerSecond}},
+	}
+	switch r.Since.Print {
+	case backupWithoutEnd:
+		items = items[:2]
+	case backupAfterEnd:
+		items = append(items, items[0])
+	case backupRefused:
+		return driveservice.NewError(driveservice.ReasonPositionUnknown, "as asked for")
+	case backupCut:
+		items = items[:1]
+		defer func() { err = driveservice.NewError(driveservice.ReasonCorrupt, "damaged") }()
+	case backupEndless:
+		for err == nil {
+			err = out.Send(items[0])
+		}
+		return err
+	}
+	for _, item := range items {
+		if err := out.Send(item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// What the print of Since asks of the fake's backup.
+const (
+	backupWithoutEnd = iota + 1
+	backupAfterEnd
+	backupRefused
+	backupCut
+	backupEndless
+)
+
 // connect returns a client of f and the server's end of their connection.
 func (f *fake) connect(t *testing.T) (*driveclient.Client, *rpc.Conn) {
 	t.Helper()
@@ -149,6 +191,7 @@ func (f *fake) connect(t *testing.T) (*driveclient.Client, *rpc.Conn) {
 		endpoint.HandleServerStream(calls, driveservice.StreamRead, f.streamRead),
 		endpoint.HandleClientStream(calls, driveservice.StreamWrite, f.streamWrite),
 		endpoint.HandleServerStream(calls, driveservice.StreamEntries, f.streamEntries),
+		endpoint.HandleServerStream(calls, driveservice.Backup, f.backup),
 	)
 	if err != nil {
 		t.Fatal(err)

@@ -151,6 +151,8 @@ func (c *Client) CompactionSavings(ctx context.Context) (int64, error) {
 type CompactOptions struct {
 	// Order is that of the entries in the new file.
 	Order Order
+	// BytesPerSecond limits how fast values are copied; 0 is no limit.
+	BytesPerSecond int64
 }
 
 // CompactResult is the outcome of a compaction.
@@ -160,11 +162,17 @@ type CompactResult struct {
 	Entries     int64 // live ones, which were kept
 }
 
+// Saved returns by how many bytes the file has become smaller.
+func (r CompactResult) Saved() int64 { return r.BytesBefore - r.BytesAfter }
+
 // Compact rewrites the file without superseded entries and tombstones, while
-// the server goes on answering. The end of ctx gives it up and leaves the file
-// as it was.
+// the server goes on answering, writes included. The end of ctx gives it up and
+// leaves the file as it was. It fails with [ErrCompacting] while another one runs,
+// which the server may have begun by itself.
 func (c *Client) Compact(ctx context.Context, opts CompactOptions) (CompactResult, error) {
-	r, err := call(ctx, c, "compact", driveservice.Compact, driveservice.CompactRequest{Order: opts.Order})
+	r, err := call(ctx, c, "compact", driveservice.Compact, driveservice.CompactRequest{
+		Order: opts.Order, BytesPerSecond: uint64(max(opts.BytesPerSecond, 0)),
+	})
 	return CompactResult{
 		BytesBefore: signed(r.BytesBefore), BytesAfter: signed(r.BytesAfter), Entries: signed(r.Entries),
 	}, err

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/simd-drive/go/drive-core"
 )
 
 const program = "drive-ws-server"
@@ -19,7 +21,17 @@ type config struct {
 	Host string `default:"127.0.0.1" help:"Host name or address to listen on."`
 	Port int    `default:"34129" help:"TCP port to listen on; 0 picks a free one."`
 
-	ReadOnly bool `help:"Open the file read-only and refuse every write."`
+	ReadOnly bool          `help:"Open the file read-only and refuse every write."`
+	Follow   time.Duration `default:"1s" placeholder:"DURATION" help:"How often a read-only server looks for what another process has written; 0 is never (default 1s)."`
+
+	Sync drive.SyncMode `default:"interval=1s" placeholder:"MODE" help:"When writes reach stable storage: always (before they are acknowledged), interval=DURATION (after so long at most), none (when the system likes) (default interval=1s)."`
+
+	CompactAt   float64  `default:"0.5" placeholder:"RATIO" help:"Compact by itself when so much of the file, from 0 to 1, is superseded or deleted; 0 is never (default 0.5)."`
+	CompactMin  byteSize `default:"64m" placeholder:"SIZE" help:"... and at least so much: bytes, or a number with k, m or g (default 64m)."`
+	CompactRate byteSize `default:"0" placeholder:"SIZE" help:"Most that a compaction by itself copies in a second; 0 is no limit. Let it be more than what clients write."`
+
+	ScrubEvery time.Duration `default:"24h" placeholder:"DURATION" help:"How often all checksums are verified in the background; damage goes to the log; 0 is never (default 24h)."`
+	ScrubRate  byteSize      `default:"16m" placeholder:"SIZE" help:"Most that is verified in a second; 0 is no limit (default 16m)."`
 
 	MaxConnections int           `default:"0" placeholder:"N" help:"Refuse connections beyond N at a time; 0 is the built-in limit."`
 	ShutdownGrace  time.Duration `default:"${grace}" placeholder:"DURATION" help:"How long calls in flight may take to finish after SIGTERM or SIGINT (default ${grace})."`
@@ -43,13 +55,45 @@ func parse(args []string) (config, error) {
 	if _, err := parser.Parse(args); err != nil {
 		return config{}, err
 	}
-	if cfg.MaxConnections < 0 {
-		return config{}, fmt.Errorf("--max-connections: %d is negative", cfg.MaxConnections)
+	return cfg, cfg.check()
+}
+
+// check refuses values that make no sense.
+func (c config) check() error {
+	for _, f := range []struct {
+		flag     string
+		value    any
+		negative bool
+	}{
+		{"max-connections", c.MaxConnections, c.MaxConnections < 0},
+		{"shutdown-grace", c.ShutdownGrace, c.ShutdownGrace < 0},
+		{"follow", c.Follow, c.Follow < 0},
+		{"scrub-every", c.ScrubEvery, c.ScrubEvery < 0},
+	} {
+		if f.negative {
+			return fmt.Errorf("--%s: %v is negative", f.flag, f.value)
+		}
 	}
-	if cfg.ShutdownGrace < 0 {
-		return config{}, fmt.Errorf("--shutdown-grace: %v is negative", cfg.ShutdownGrace)
+	if !(c.CompactAt >= 0 && c.CompactAt <= 1) { // also what is not a number
+		return fmt.Errorf("--compact-at: %v is not from 0 to 1", c.CompactAt)
 	}
-	return cfg, nil
+	return nil
+}
+
+// store returns how the drive is to be opened.
+func (c config) store(log *slog.Logger) drive.Options {
+	return drive.Options{
+		ReadOnly: c.ReadOnly,
+		Follow:   c.Follow,
+		Sync:     c.Sync,
+		AutoCompact: drive.AutoCompact{
+			Ratio:          c.CompactAt,
+			MinBytes:       max(int64(c.CompactMin), 1), // the engine takes 0 for its default
+			BytesPerSecond: int64(c.CompactRate),
+		},
+		Scrub:  drive.ScrubSchedule{Every: c.ScrubEvery, BytesPerSecond: int64(c.ScrubRate)},
+		Logger: log,
+	}
 }
 
 // logger returns the program's log, structured text on w.

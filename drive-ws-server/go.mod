@@ -14,6 +14,7 @@ require (
 	github.com/simd-drive/go/muxio-ws-client v0.0.0
 	github.com/simd-drive/go/muxio-ws-server v0.0.0
 	go.uber.org/goleak v1.3.0
+	golang.org/x/sync v0.24.0
 )
 
 require (

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -113,9 +114,18 @@ func (w *killWriter) check(t *testing.T, c *driveclient.Client) {
 }
 
 // A server that is killed in the middle of writes loses nothing that it has
-// acknowledged, again and again on the same file.
+// acknowledged, in each sync mode, again and again on the same file, while it
+// compacts that by itself.
 func TestKilledServerKeepsWhatItAcknowledged(t *testing.T) {
+	for _, mode := range []string{"interval=1s", "always", "none"} {
+		t.Run(mode, func(t *testing.T) { killRepeatedly(t, "--sync", mode, "--compact-min", "1m") })
+	}
+}
+
+func killRepeatedly(t *testing.T, flags ...string) {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "test.drive")
+	flags = append(flags, path)
 	var writers []*killWriter
 	for i := range killWriters {
 		writers = append(writers, &killWriter{
@@ -123,8 +133,9 @@ func TestKilledServerKeepsWhatItAcknowledged(t *testing.T) {
 			acknowledged: map[string]int{}, tried: map[string]int{},
 		})
 	}
+	compactions := 0
 	for range killRounds {
-		p := start(t, path)
+		p := start(t, flags...)
 		c := p.dial(t)
 		var count atomic.Int64
 		enough := make(chan struct{})
@@ -142,7 +153,8 @@ func TestKilledServerKeepsWhatItAcknowledged(t *testing.T) {
 		if code := p.wait(t); code != -1 {
 			t.Fatalf("exit code %d of a killed process", code)
 		}
-		after := start(t, path)
+		compactions += strings.Count(p.log.String(), "drive: compacted")
+		after := start(t, flags...)
 		c = after.dial(t)
 		for _, w := range writers {
 			w.check(t, c)
@@ -151,5 +163,8 @@ func TestKilledServerKeepsWhatItAcknowledged(t *testing.T) {
 		if code := after.wait(t); code != exitOK {
 			t.Errorf("exit code %d\n%s", code, after.log)
 		}
+	}
+	if compactions == 0 {
+		t.Error("no compaction in all the rounds")
 	}
 }

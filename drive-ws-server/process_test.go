@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -17,6 +18,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/simd-drive/go/drive-core"
 	"github.com/simd-drive/go/drive-ws-client"
 )
 
@@ -84,11 +86,17 @@ func (b *logBuffer) String() string {
 // waitFor returns once text has been written.
 func (b *logBuffer) waitFor(t *testing.T, text string) {
 	t.Helper()
+	b.waitForTimes(t, text, 1)
+}
+
+// waitForTimes returns once text has been written so many times.
+func (b *logBuffer) waitForTimes(t *testing.T, text string, times int) {
+	t.Helper()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for !strings.Contains(b.text.String(), text) {
+	for strings.Count(b.text.String(), text) < times {
 		if b.ended {
-			t.Fatalf("the log ended without %q:\n%s", text, b.text.String())
+			t.Fatalf("the log ended without %d times %q:\n%s", times, text, b.text.String())
 		}
 		b.changed.Wait()
 	}
@@ -97,7 +105,13 @@ func (b *logBuffer) waitFor(t *testing.T, text string) {
 // start runs the server on a free port and waits until it is ready.
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
-	p := &process{cmd: exec.Command(binary, append(args, "--port", "0")...), log: newLogBuffer(), more: make(chan string, 1)}
+	return startCommand(t, exec.Command(binary, append(args, "--port", "0")...))
+}
+
+// startCommand is start for a command that becomes the server.
+func startCommand(t *testing.T, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{cmd: cmd, log: newLogBuffer(), more: make(chan string, 1)}
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -263,6 +277,8 @@ func TestExitCodes(t *testing.T) {
 	if err := os.WriteFile(text, []byte("this is no drive, but somebody's letter"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	damaged := filepath.Join(dir, "damaged.drive")
+	writeDamaged(t, damaged)
 	served := filepath.Join(dir, "served.drive")
 	first := start(t, served)
 	port := strings.TrimSuffix(first.address[strings.LastIndex(first.address, ":")+1:], "/ws")
@@ -280,6 +296,16 @@ func TestExitCodes(t *testing.T) {
 		{"port that is no number", []string{absent, "--port", "http"}, exitUsage, "--port"},
 		{"negative limit", []string{absent, "--max-connections=-1"}, exitUsage, "--max-connections"},
 		{"negative grace", []string{absent, "--shutdown-grace=-1s"}, exitUsage, "--shutdown-grace"},
+		{"negative follow", []string{absent, "--follow=-1s"}, exitUsage, "--follow"},
+		{"negative scrub", []string{absent, "--scrub-every=-1s"}, exitUsage, "--scrub-every"},
+		{"unknown sync mode", []string{absent, "--sync", "often"}, exitUsage, "--sync"},
+		{"sync interval of nothing", []string{absent, "--sync", "interval=0s"}, exitUsage, "--sync"},
+		{"ratio below 0", []string{absent, "--compact-at=-0.1"}, exitUsage, "--compact-at"},
+		{"ratio over 1", []string{absent, "--compact-at", "1.01"}, exitUsage, "--compact-at"},
+		{"ratio that is no number", []string{absent, "--compact-at", "nan"}, exitUsage, "--compact-at"},
+		{"size of unknown unit", []string{absent, "--compact-min", "1t"}, exitUsage, "--compact-min"},
+		{"negative size", []string{absent, "--scrub-rate=-1"}, exitUsage, "--scrub-rate"},
+		{"size over 63 bits", []string{absent, "--compact-rate", "8589934592g"}, exitUsage, "--compact-rate"},
 		{"unknown log level", []string{absent, "--log-level", "loud"}, exitUsage, "--log-level"},
 		{"port too large", []string{absent, "--port", "70000"}, exitFailure, "70000"},
 		{"port negative", []string{absent, "--port=-1"}, exitFailure, "-1"},
@@ -287,6 +313,7 @@ func TestExitCodes(t *testing.T) {
 		{"host that does not resolve", []string{absent, "--host", "host.invalid"}, exitFailure, "host.invalid"},
 		{"locked by another server", []string{served, "--port", "0"}, exitFailure, "locked"},
 		{"not a drive", []string{text, "--port", "0"}, exitFailure, "not a drive"},
+		{"damaged in the middle", []string{damaged, "--port", "0"}, exitFailure, "recover"},
 		{"directory", []string{dir, "--port", "0"}, exitFailure, "not a regular file"},
 		{"directory that is missing", []string{filepath.Join(absent, "x"), "--port", "0"}, exitFailure, "no such file"},
 		{"read-only without a file", []string{absent, "--port", "0", "--read-only"}, exitFailure, "no such file"},
@@ -310,6 +337,38 @@ func TestExitCodes(t *testing.T) {
 		if code, stdout, stderr := finish(t, flag); code != exitOK || !strings.Contains(stdout, program) || stderr != "" {
 			t.Errorf("%s: exit code %d, %q, %q", flag, code, stdout, stderr)
 		}
+	}
+}
+
+// writeDamaged writes a drive whose chain of entries is broken in the middle.
+func writeDamaged(t *testing.T, path string) {
+	t.Helper()
+	store, err := drive.Open(path, drive.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tail int64
+	for i := range 100 {
+		if tail, err = store.Write(fmt.Append(nil, i), []byte("a value")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	writeAt(t, path, make([]byte, tail/2), tail/4)
+}
+
+// writeAt overwrites bytes of a file.
+func writeAt(t *testing.T, path string, p []byte, off int64) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteAt(p, off)
+	if err = errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -1,6 +1,7 @@
 #!/bin/sh
 # The recorded run of the README: real files and a value of 1 GiB through a server
-# that is killed and started again. Run from the root; prints what it does.
+# that is killed and started again, and compacted by hand. Run from the root; prints
+# what it does.
 set -eu
 work=$(mktemp -d)
 trap 'kill "$server" 2>/dev/null || true; rm -rf "$work"' EXIT
@@ -12,7 +13,7 @@ drive=./drive
 at=ws://127.0.0.1:34129
 
 start() {
-	./drive-ws-server data.drive >ready 2>>log &
+	./drive-ws-server data.drive --compact-at 0 >ready 2>>log &
 	server=$!
 	until grep -q ws:// ready; do :; done
 }
@@ -22,13 +23,13 @@ mkdir files
 git -C "$root" archive HEAD -- '*.go' '*.md' | tar -x -C files
 head -c 5000000 /dev/urandom >files/random
 head -c 3000000 /dev/zero >files/zeros
-printf '$ drive-ws-server data.drive &\n'
+printf '$ drive-ws-server data.drive --compact-at 0 &\n'
 start
 cat ready
 show "$drive $at import files -o json >keys; wc -l <keys"
 show "head -c 1073741824 /dev/urandom | tee huge | $drive $at write huge"
 show "grep VmHWM /proc/$server/status; grep RssAnon /proc/$server/status"
-printf '$ kill -9 (the server); drive-ws-server data.drive &\n'
+printf '$ kill -9 (the server); drive-ws-server data.drive --compact-at 0 &\n'
 kill -9 "$server"
 wait "$server" 2>/dev/null || true
 : >ready

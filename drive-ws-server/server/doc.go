@@ -12,5 +12,6 @@
 // A call that arrives after a client has received the response of a write sees
 // that write, on whichever connection it arrives. Every value is verified
 // against its checksum before it is sent, or while it is sent if it travels as
-// a stream. Values go from the file mapping to the socket without a copy.
+// a stream. Values are copied out of the file mapping before they are sent, so
+// that a file that is cut while it is served costs errors, not the program.
 package server

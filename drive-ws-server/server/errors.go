@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
 	"runtime/debug"
+	"strings"
 
 	"github.com/simd-drive/go/drive-core"
 	"github.com/simd-drive/go/drive-service-definition"
@@ -30,35 +32,48 @@ var reasons = []struct {
 	{drive.ErrLocked, driveservice.ReasonLocked},
 	{drive.ErrNotDrive, driveservice.ReasonNotDrive},
 	{drive.ErrNotRegular, driveservice.ReasonNotRegular},
+	{drive.ErrCompacting, driveservice.ReasonCompacting},
+	{drive.ErrPositionUnknown, driveservice.ReasonPositionUnknown},
 }
 
 // failure returns the error that a client receives for err. What carries a code
 // already stays as it is. It reports whether err is of the expected kinds;
 // others are failures of this end.
-func failure(err error) (_ *rpc.Error, expected bool) {
+func (s *service) failure(err error) (_ *rpc.Error, expected bool) {
 	for _, r := range reasons {
 		if errors.Is(err, r.err) {
-			return driveservice.NewError(r.reason, message(err)), true
+			return driveservice.NewError(r.reason, s.message(err)), true
 		}
 	}
 	if e := rpc.ErrorFrom(err); e.Code != rpc.Unknown {
 		return e, e.Code != rpc.Internal
 	}
-	return &rpc.Error{Code: rpc.Internal, Message: message(err)}, false
+	return &rpc.Error{Code: rpc.Internal, Message: s.message(err)}, false
 }
 
 // message returns the text of err without the path of the store, which is not
 // the client's business.
-func message(err error) string {
+func (s *service) message(err error) string {
+	var failed *drive.FailedError
 	var corrupt *drive.CorruptError
-	if errors.As(err, &corrupt) {
-		return (&drive.CorruptError{Path: "store", Offset: corrupt.Offset, Reason: corrupt.Reason}).Error()
-	}
 	var path *fs.PathError
-	if errors.As(err, &path) {
+	var link *os.LinkError // of a renaming
+	switch {
+	case errors.As(err, &failed):
+		cause := strings.TrimPrefix(s.message(failed.Err), "drive: ")
+		return "drive: " + failed.Op + " failed: " + strings.TrimPrefix(cause, failed.Op+": ")
+	case errors.As(err, &corrupt):
+		return (&drive.CorruptError{Path: "store", Offset: corrupt.Offset, Reason: corrupt.Reason}).Error()
+	case errors.As(err, &path):
 		return "drive: " + path.Op + ": " + path.Err.Error()
+	case errors.As(err, &link):
+		return "drive: " + link.Op + ": " + link.Err.Error()
 	}
-	return err.Error()
+	text := err.Error()
+	if strings.Contains(text, s.store.Path()) {
+		return "drive: the log of the server tells more"
+	}
+	return text
 }
 
 // finish is deferred around every handler. It turns an error of the engine into
@@ -74,8 +89,9 @@ func (s *service) finish(method string, err *error) {
 	if *err == nil {
 		return
 	}
-	failed, expected := failure(*err)
-	if !expected || failed.Reason == driveservice.ReasonCorrupt || failed.Reason == driveservice.ReasonFailed {
+	failed, expected := s.failure(*err)
+	// That the store has failed is in its own log, once.
+	if !expected || failed.Reason == driveservice.ReasonCorrupt {
 		s.log.Error("call failed", "method", method, "error", *err)
 	}
 	*err = failed

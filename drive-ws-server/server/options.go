@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"time"
 
 	rpc "github.com/simd-drive/go/muxio-rpc-service"
 	wsserver "github.com/simd-drive/go/muxio-ws-server"
@@ -13,10 +14,10 @@ import (
 const Path = "/ws"
 
 const (
-	// chunkBytes is the size of the pieces in which a value is streamed. Each
-	// is verified while it is in the processor's cache, then sent from where
-	// it lies.
-	chunkBytes = 256 << 10
+	// DefaultMaxPendingBytes is the default of [Options.MaxPendingBytes].
+	DefaultMaxPendingBytes = 256 << 20
+	// DefaultPendingWait is the default of [Options.PendingWait].
+	DefaultPendingWait = 5 * time.Second
 	// responseOverheadBytes is the room that a response takes beside the
 	// values in it: the fields of one result are at most 16 bytes.
 	responseOverheadBytes = 16
@@ -37,6 +38,15 @@ type Options struct {
 	// that is not streamed and the values of a batch together; 0 means
 	// [rpc.DefaultMaxMessageBytes].
 	MaxMessageBytes int
+	// MaxPendingBytes bounds the memory of values in responses that wait to be
+	// sent, of all connections together. Streams and responses of less than
+	// 64 KiB do not count. 0 means [DefaultMaxPendingBytes], or MaxMessageBytes
+	// if that is more.
+	MaxPendingBytes int
+	// PendingWait is how long a response waits for room within MaxPendingBytes
+	// before it fails with [rpc.ResourceExhausted]; a value can still be streamed
+	// then. 0 means [DefaultPendingWait].
+	PendingWait time.Duration
 	// CheckOrigin decides whether a request is served, as in
 	// [wsserver.Options]; nil refuses web pages of other hosts.
 	CheckOrigin func(r *http.Request) bool
@@ -53,6 +63,7 @@ func (o Options) withDefaults() (Options, error) {
 		{"MaxConnections", &o.MaxConnections, wsserver.DefaultMaxConnections},
 		{"MaxCalls", &o.MaxCalls, rpc.DefaultMaxCalls},
 		{"MaxMessageBytes", &o.MaxMessageBytes, rpc.DefaultMaxMessageBytes},
+		{"MaxPendingBytes", &o.MaxPendingBytes, max(DefaultMaxPendingBytes, o.MaxMessageBytes)},
 	} {
 		if *f.value == 0 {
 			*f.value = f.fallback
@@ -63,6 +74,15 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if least := 2 * chunkBytes; o.MaxMessageBytes < least {
 		return o, fmt.Errorf("server: MaxMessageBytes is %d, must be at least %d", o.MaxMessageBytes, least)
+	}
+	if o.MaxPendingBytes < o.MaxMessageBytes {
+		return o, fmt.Errorf("server: MaxPendingBytes is %d, must be at least MaxMessageBytes, %d", o.MaxPendingBytes, o.MaxMessageBytes)
+	}
+	if o.PendingWait == 0 {
+		o.PendingWait = DefaultPendingWait
+	}
+	if o.PendingWait < 0 {
+		return o, fmt.Errorf("server: PendingWait is %v, must not be negative", o.PendingWait)
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/simd-drive/go/drive-core"
 	"github.com/simd-drive/go/muxio-rpc-endpoint"
 	rpc "github.com/simd-drive/go/muxio-rpc-service"
@@ -27,7 +29,10 @@ func newServer(store store, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	svc := &service{store: store, log: opts.Logger, maxMessageBytes: opts.MaxMessageBytes}
+	svc := &service{
+		store: store, log: opts.Logger, maxMessageBytes: opts.MaxMessageBytes,
+		pending: semaphore.NewWeighted(int64(opts.MaxPendingBytes)), pendingWait: opts.PendingWait,
+	}
 	calls := endpoint.New(endpoint.Options{Logger: opts.Logger})
 	if err := svc.register(calls); err != nil {
 		return nil, err

@@ -141,13 +141,22 @@ func TestOptionsThatCannotWork(t *testing.T) {
 		{MaxCalls: -1},
 		{MaxMessageBytes: -1},
 		{MaxMessageBytes: 512<<10 - 1},
+		{MaxPendingBytes: -1},
+		{PendingWait: -1},
+		{MaxMessageBytes: 1 << 20, MaxPendingBytes: 1<<20 - 1},
 	} {
 		if s, err := server.New(store, opts); err == nil || s != nil {
 			t.Errorf("%+v: %v, %v", opts, s, err)
 		}
 	}
-	if _, err := server.New(store, server.Options{MaxMessageBytes: 512 << 10}); err != nil {
-		t.Error(err)
+	for _, opts := range []server.Options{
+		{MaxMessageBytes: 512 << 10},
+		{MaxMessageBytes: 1 << 30},
+		{MaxMessageBytes: 1 << 20, MaxPendingBytes: 1 << 20},
+	} {
+		if _, err := server.New(store, opts); err != nil {
+			t.Errorf("%+v: %v", opts, err)
+		}
 	}
 }
 

@@ -6,6 +6,10 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/semaphore"
 
 	"github.com/simd-drive/go/drive-core"
 	"github.com/simd-drive/go/drive-service-definition"
@@ -15,9 +19,9 @@ import (
 
 // store is what the service needs of a [*drive.Store].
 type store interface {
-	ReadHash(hash uint64) (drive.Entry, bool)
+	Path() string
+	FindHash(hash uint64) (drive.Entry, error)
 	ReadBatchHash(dst []drive.Entry, hashes []uint64) []drive.Entry
-	ExistsHash(hash uint64) bool
 	MetadataHash(hash uint64) (drive.Metadata, error)
 	WriteHash(hash uint64, value []byte) (int64, error)
 	WriteFromHash(hash uint64, r io.Reader) (int64, error)
@@ -31,6 +35,7 @@ type store interface {
 	Stats() (drive.Stats, error)
 	CompactionSavings() (int64, error)
 	Compact(ctx context.Context, opts drive.CompactOptions) (drive.CompactResult, error)
+	Snapshot(ctx context.Context, w io.Writer, opts drive.SnapshotOptions) (drive.Position, error)
 	Sync() error
 	Entries(order drive.Order) iter.Seq2[drive.Entry, error]
 	History(order drive.Order) iter.Seq2[drive.Entry, error]
@@ -43,6 +48,8 @@ type service struct {
 	store           store
 	log             *slog.Logger
 	maxMessageBytes int
+	pending         *semaphore.Weighted // bytes of values that wait to be sent
+	pendingWait     time.Duration
 }
 
 // register makes the service's methods known to calls.
@@ -67,6 +74,7 @@ func (s *service) register(calls *endpoint.Endpoint) error {
 		serverStream(s, calls, driveservice.StreamRead, s.streamRead),
 		clientStream(s, calls, driveservice.StreamWrite, s.streamWrite),
 		serverStream(s, calls, driveservice.StreamEntries, s.streamEntries),
+		serverStream(s, calls, driveservice.Backup, s.backup),
 	)
 }
 
@@ -97,45 +105,74 @@ func (s *service) errMessage(size int64) error {
 		rpc.Errorf(rpc.ResourceExhausted, "values of %d bytes exceed one message of %d; stream them", size, s.maxMessageBytes).Message)
 }
 
-func (s *service) read(_ context.Context, r driveservice.KeyRequest) (driveservice.ReadResponse, error) {
-	e, ok := s.store.ReadHash(hashOf(r.Key))
-	if !ok {
+func (s *service) read(ctx context.Context, r driveservice.KeyRequest) (driveservice.ReadResponse, error) {
+	e, err := s.store.FindHash(hashOf(r.Key))
+	if errors.Is(err, drive.ErrNotFound) {
 		return driveservice.ReadResponse{}, nil
 	}
-	if e.Size() > int64(s.maxMessageBytes-responseOverheadBytes) {
-		return driveservice.ReadResponse{}, s.errMessage(e.Size())
-	}
-	if err := e.Verify(); err != nil {
+	if err != nil {
 		return driveservice.ReadResponse{}, err
 	}
-	return driveservice.ReadResponse{Result: result(e), Owner: e}, nil
+	size := e.Size()
+	if size > int64(s.maxMessageBytes-responseOverheadBytes) {
+		return driveservice.ReadResponse{}, s.errMessage(size)
+	}
+	if err := s.reserve(ctx, size); err != nil {
+		return driveservice.ReadResponse{}, err
+	}
+	value, err := e.AppendTo(nil)
+	if err != nil {
+		return driveservice.ReadResponse{}, err
+	}
+	return driveservice.ReadResponse{
+		Result: driveservice.ReadResult{Found: true, Checksum: e.Checksum(), Value: value},
+	}, nil
 }
 
-// result refers to the value of e, which must stay reachable as its owner.
-func result(e drive.Entry) driveservice.ReadResult {
-	return driveservice.ReadResult{Found: true, Checksum: e.Checksum(), Value: e.Bytes()}
-}
-
-func (s *service) batchRead(_ context.Context, r driveservice.KeysRequest) (driveservice.BatchReadResponse, error) {
-	entries := s.store.ReadBatchHash(make([]drive.Entry, 0, len(r.Keys)), hashesOf(r.Keys))
+func (s *service) batchRead(ctx context.Context, r driveservice.KeysRequest) (driveservice.BatchReadResponse, error) {
+	entries, err := s.findAll(hashesOf(r.Keys))
+	if err != nil {
+		return driveservice.BatchReadResponse{}, err
+	}
+	room := int64(s.maxMessageBytes - responseOverheadBytes*(1+len(entries)))
+	var size int64
+	for _, e := range entries {
+		if size += e.Size(); size > room {
+			return driveservice.BatchReadResponse{}, s.errMessage(size)
+		}
+	}
+	if err := s.reserve(ctx, size); err != nil {
+		return driveservice.BatchReadResponse{}, err
+	}
 	results := make([]driveservice.ReadResult, len(entries))
-	room := int64(s.maxMessageBytes - responseOverheadBytes)
-	var values int64
+	values := slices.Grow([]byte(nil), int(size))
 	for i, e := range entries {
-		room -= responseOverheadBytes
 		if e.IsZero() {
 			continue
 		}
-		values += e.Size()
-		if values > room {
-			return driveservice.BatchReadResponse{}, s.errMessage(values)
-		}
-		if err := e.Verify(); err != nil {
+		begin := len(values)
+		if values, err = e.AppendTo(values); err != nil {
 			return driveservice.BatchReadResponse{}, err
 		}
-		results[i] = result(e)
+		results[i] = driveservice.ReadResult{Found: true, Checksum: e.Checksum(), Value: values[begin:len(values):len(values)]}
 	}
-	return driveservice.BatchReadResponse{Results: results, Owner: entries}, nil
+	return driveservice.BatchReadResponse{Results: results}, nil
+}
+
+// findAll returns the entries of hashes, the zero Entry for those that are not there.
+func (s *service) findAll(hashes []uint64) ([]drive.Entry, error) {
+	entries := s.store.ReadBatchHash(make([]drive.Entry, 0, len(hashes)), hashes)
+	for i, hash := range hashes {
+		if !entries[i].IsZero() {
+			continue
+		}
+		e, err := s.store.FindHash(hash) // tells why
+		if err != nil && !errors.Is(err, drive.ErrNotFound) {
+			return nil, err
+		}
+		entries[i] = e
+	}
+	return entries, nil
 }
 
 func (s *service) write(_ context.Context, r driveservice.WriteRequest) (driveservice.TailResponse, error) {
@@ -159,7 +196,11 @@ func (s *service) batchDelete(_ context.Context, r driveservice.KeysRequest) (dr
 }
 
 func (s *service) exists(_ context.Context, r driveservice.KeyRequest) (driveservice.ExistsResponse, error) {
-	return driveservice.ExistsResponse{Exists: s.store.ExistsHash(hashOf(r.Key))}, nil
+	_, err := s.store.FindHash(hashOf(r.Key))
+	if errors.Is(err, drive.ErrNotFound) {
+		return driveservice.ExistsResponse{}, nil
+	}
+	return driveservice.ExistsResponse{Exists: err == nil}, err
 }
 
 func (s *service) metadata(_ context.Context, r driveservice.KeyRequest) (driveservice.MetadataResponse, error) {
@@ -177,20 +218,28 @@ func (s *service) rename(_ context.Context, r driveservice.KeyPairRequest) (driv
 	return tail(s.store.RenameHash(hashOf(r.From), hashOf(r.To)))
 }
 
-// copy stores the verified value that From has at this moment under To.
+// copy stores the value that From has at this moment under To, verified. A value
+// that is not small goes from the file to the file.
 func (s *service) copy(_ context.Context, r driveservice.KeyPairRequest) (driveservice.TailResponse, error) {
 	from, to := hashOf(r.From), hashOf(r.To)
 	if from == to {
 		return driveservice.TailResponse{}, drive.ErrSameKey
 	}
-	e, ok := s.store.ReadHash(from)
-	if !ok {
-		return driveservice.TailResponse{}, drive.ErrNotFound
+	e, err := s.store.FindHash(from)
+	if err != nil {
+		return driveservice.TailResponse{}, err
+	}
+	if e.Size() <= copyInMemoryBytes {
+		value, err := e.AppendTo(nil)
+		if err != nil {
+			return driveservice.TailResponse{}, err
+		}
+		return tail(s.store.WriteHash(to, value))
 	}
 	if err := e.Verify(); err != nil {
 		return driveservice.TailResponse{}, err
 	}
-	return tail(s.store.WriteHash(to, e.Bytes()))
+	return tail(s.store.WriteFromHash(to, e.NewReader()))
 }
 
 func (s *service) len(context.Context, struct{}) (driveservice.LenResponse, error) {

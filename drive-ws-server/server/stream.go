@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"hash/crc32"
+	"io"
 
 	"github.com/simd-drive/go/drive-core"
 	"github.com/simd-drive/go/drive-service-definition"
@@ -11,13 +12,12 @@ import (
 	rpc "github.com/simd-drive/go/muxio-rpc-service"
 )
 
-// streamRead sends a value, or a range of it, from where it lies. A whole value
-// is verified on the way: each chunk when it is about to be sent, so that its
-// bytes pass the processor once.
+// streamRead sends a value, or a range of it. A whole value is verified on the way:
+// each chunk when it has been copied, so that its bytes pass the processor once.
 func (s *service) streamRead(_ context.Context, r driveservice.StreamReadRequest, out *endpoint.Sender[[]byte]) error {
-	e, ok := s.store.ReadHash(hashOf(r.Key))
-	if !ok {
-		return drive.ErrNotFound
+	e, err := s.store.FindHash(hashOf(r.Key))
+	if err != nil {
+		return err
 	}
 	size := uint64(e.Size())
 	if r.Offset > size {
@@ -28,50 +28,51 @@ func (s *service) streamRead(_ context.Context, r driveservice.StreamReadRequest
 	if r.Length > 0 {
 		length = min(length, r.Length)
 	}
-	w := &chunkWriter{out: out, skip: r.Offset, left: length, whole: length == size}
-	// WriteTo turns a fault of the mapping into an error and keeps it alive.
-	if _, err := e.NewReader().WriteTo(w); err != nil && !errors.Is(err, errRangeSent) {
+	whole := length == size
+	var sum uint32 // CRC-32/IEEE of what was sent
+	send := func(chunk []byte) error {
+		if whole {
+			sum = crc32.Update(sum, crc32.IEEETable, chunk)
+		}
+		return out.Send(chunk)
+	}
+	err = copying(send, func(w copier) error {
+		// WriteTo turns a fault of the mapping into an error and keeps it alive.
+		_, err := e.NewReader().WriteTo(&section{w: w, skip: r.Offset, left: length})
+		return err
+	})
+	if err != nil && !errors.Is(err, errSectionWritten) {
 		return err
 	}
-	if w.whole && w.sum != e.Checksum() {
-		return e.Verify() // names the place
+	if whole && sum != e.Checksum() {
+		return &drive.CorruptError{Path: s.store.Path(), Offset: e.Offset(), Reason: "checksum does not match"}
 	}
 	return nil
 }
 
-// errRangeSent stops the walk over a value whose range has been sent.
-var errRangeSent = errors.New("server: range has been sent")
+// errSectionWritten stops the walk over a value of which a section was asked for.
+var errSectionWritten = errors.New("server: the section has been written")
 
-// chunkWriter sends what is written to it in chunks, by reference: after skip
-// bytes, and left bytes of the rest.
-type chunkWriter struct {
-	out   *endpoint.Sender[[]byte]
-	skip  uint64
-	left  uint64
-	whole bool   // compute sum
-	sum   uint32 // CRC-32/IEEE of what was sent
+// section passes on left bytes of what is written to it, after skip bytes.
+type section struct {
+	w    io.Writer
+	skip uint64
+	left uint64
 }
 
 // Write implements [io.Writer].
-func (w *chunkWriter) Write(p []byte) (int, error) {
+func (s *section) Write(p []byte) (int, error) {
 	n := len(p)
-	skipped := min(w.skip, uint64(len(p)))
-	w.skip -= skipped
+	skipped := min(s.skip, uint64(len(p)))
+	s.skip -= skipped
 	p = p[skipped:]
-	p = p[:min(uint64(len(p)), w.left)]
-	w.left -= uint64(len(p))
-	for len(p) > 0 {
-		chunk := p[:min(len(p), chunkBytes)]
-		p = p[len(chunk):]
-		if w.whole {
-			w.sum = crc32.Update(w.sum, crc32.IEEETable, chunk)
-		}
-		if err := w.out.Send(chunk); err != nil {
-			return 0, err
-		}
+	p = p[:min(uint64(len(p)), s.left)]
+	s.left -= uint64(len(p))
+	if _, err := s.w.Write(p); err != nil {
+		return 0, err
 	}
-	if w.left == 0 && !w.whole {
-		return n, errRangeSent
+	if s.left == 0 {
+		return n, errSectionWritten
 	}
 	return n, nil
 }
@@ -113,23 +114,24 @@ func (s *service) streamEntries(ctx context.Context, r driveservice.EntriesReque
 type pager struct {
 	out     *endpoint.Sender[driveservice.EntryPage]
 	records []driveservice.EntryRecord
-	owners  []drive.Entry // of the values in records
-	size    int64         // of the encoded page, at most
+	values  []byte // those in records, unless it was moved while it grew
+	size    int64  // of the encoded page, at most
 }
 
-// add appends the record of e, with its verified value if that has at most limit
-// bytes and e is no tombstone.
+// add appends the record of e, with a verified copy of its value if that has at most
+// limit bytes and e is no tombstone.
 func (p *pager) add(e drive.Entry, live bool, limit int64) error {
 	record := driveservice.EntryRecord{
 		Offset: uint64(e.Offset()), Size: uint64(e.Size()), KeyHash: e.KeyHash(), PrevOffset: uint64(e.PrevOffset()),
 		Checksum: e.Checksum(), Tombstone: e.IsTombstone(), Live: live,
 	}
 	if e.Size() <= limit && !record.Tombstone {
-		if err := e.Verify(); err != nil {
+		begin := len(p.values)
+		var err error
+		if p.values, err = e.AppendTo(p.values); err != nil {
 			return err
 		}
-		record.Value = e.Bytes()
-		p.owners = append(p.owners, e)
+		record.Value = p.values[begin:len(p.values):len(p.values)]
 	}
 	p.records = append(p.records, record)
 	p.size += recordFixedBytes + int64(len(record.Value))
@@ -144,8 +146,7 @@ func (p *pager) flush() error {
 	if len(p.records) == 0 {
 		return nil
 	}
-	err := p.out.Send(driveservice.EntryPage{Records: p.records, Owner: p.owners})
-	clear(p.owners)
-	p.records, p.owners, p.size = p.records[:0], p.owners[:0], 0
+	err := p.out.Send(driveservice.EntryPage{Records: p.records})
+	p.records, p.values, p.size = p.records[:0], p.values[:0], 0
 	return err
 }

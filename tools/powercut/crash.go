@@ -32,14 +32,20 @@ const superblockPage = 0
 // openingRecords is how many records the opening of a drive takes, about.
 const openingRecords = 64
 
+// stakeTries is among how many moments that with the most at stake is taken.
+const stakeTries = 6
+
 // drawCrashes draws n moments, in order. One of them is the end of the record, with
 // nothing kept.
 func drawCrashes(rec *recording, n int, seed uint64) []crash {
 	r := rand.New(rand.NewPCG(seed, 2))
 	var flushes []int
+	stake := make([]int, len(rec.log)+1) // bytes written since the last flush, before each record
 	for i := range rec.log {
 		if rec.log[i].isFlush() {
 			flushes = append(flushes, i)
+		} else {
+			stake[i+1] = stake[i] + len(rec.log[i].data)
 		}
 	}
 	crashes := []crash{{at: len(rec.log), seed: r.Uint64()}}
@@ -50,13 +56,19 @@ func drawCrashes(rec *recording, n int, seed uint64) []crash {
 			piece: []int64{0, sectorSize, pageSize}[r.IntN(3)],
 			seed:  r.Uint64(),
 		}
-		switch r.IntN(8) {
+		switch r.IntN(12) {
 		case 0: // the file system is mounted and the drive opened
 			c.at = r.IntN(min(openingRecords, len(rec.log)) + 1)
 		case 1, 2: // a flush was just done: what it made durable may just have been answered
 			c.at = flushes[r.IntN(len(flushes))] + 1
 		case 3, 4: // a flush was just asked for, and did nothing
 			c.at = flushes[r.IntN(len(flushes))]
+		case 5, 6, 7, 8, 9: // much is at stake
+			for range stakeTries {
+				if at := r.IntN(len(rec.log) + 1); stake[at] > stake[c.at] {
+					c.at = at
+				}
+			}
 		}
 		crashes = append(crashes, c)
 	}

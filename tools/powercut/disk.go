@@ -16,6 +16,8 @@ const (
 	diskName = "disk.img"
 	// maxRequest is the most that the kernel passes in one read or write, in bytes.
 	maxRequest = 1 << 20
+	// maxInFlight is how many requests the disk works on at a time.
+	maxInFlight = 64
 )
 
 // disk shows a recorder as a file. It is opened for direct I/O, so that the kernel
@@ -46,6 +48,9 @@ func serveDisk(dir string, r *recorder) (*fuse.Server, error) {
 			MaxWrite:          maxRequest,
 			DisableXAttrs:     true,
 			DisableSplice:     true,
+			MaxBackground:     maxInFlight,
+			// The loop device does not wait for one write before it asks for the next, as with a real disk.
+			ExtraCapabilities: fuse.CAP_ASYNC_DIO,
 		},
 		OnAdd: func(ctx context.Context) {
 			root.AddChild(diskName, root.NewPersistentInode(ctx, &disk{recorder: r}, fs.StableAttr{Mode: syscall.S_IFREG}), true)

@@ -112,7 +112,7 @@ func (h *history) promised(writer, n int) int {
 
 const (
 	// leastSyncTime is what a sync in the background may take in any case.
-	leastSyncTime = 700 * time.Millisecond
+	leastSyncTime = time.Second
 	// syncTimeFactor is how much longer it may take than the longest halt that the writers made.
 	syncTimeFactor = 3
 )

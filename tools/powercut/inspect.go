@@ -3,13 +3,13 @@
 package powercut
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -33,11 +33,10 @@ type foundValue struct {
 
 // withMounted mounts a disk on dir, calls fn and unmounts it.
 func withMounted(im *image, dir string, fn func() error) (err error) {
-	fd, err := unix.MemfdCreate("powercut-disk", unix.MFD_CLOEXEC)
+	file, err := newMemfd("powercut-disk")
 	if err != nil {
-		return fmt.Errorf("memfd: %w", err)
+		return err
 	}
-	file := os.NewFile(uintptr(fd), "disk")
 	defer file.Close() //nolint:errcheck // the loop device has it open
 	if err := im.writeTo(file); err != nil {
 		return err
@@ -54,12 +53,26 @@ func withMounted(im *image, dir string, fn func() error) (err error) {
 	return fn()
 }
 
+// inspectSafely is inspect, for which a panic is an error.
+func inspectSafely(dir string, m mode, writers []writerID) (f *found, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+		}
+	}()
+	return inspect(dir, m, writers)
+}
+
 // inspect opens the drive in dir and reads all of it; opens it again, which must
 // change nothing; and opens it a third time and writes to it.
 func inspect(dir string, m mode, writers []writerID) (*found, error) {
 	path := filepath.Join(dir, driveName)
 	f := &found{values: map[writerID][]foundValue{}}
-	err := withStore(path, m, func(s *drive.Store) error { return f.readAll(s, m, writers) })
+	crashed, err := contents(dir)
+	if err != nil {
+		return nil, err
+	}
+	err = withStore(path, m, func(s *drive.Store) error { return f.readAll(s, m, writers) })
 	if err != nil {
 		f.openErr = err
 		return f, nil
@@ -79,7 +92,7 @@ func inspect(dir string, m mode, writers []writerID) (*found, error) {
 		f.strange = append(f.strange, fmt.Sprintf("opening again made of %v %v", before, after))
 	}
 	for name := range after {
-		if strings.HasPrefix(name, driveName+".cut-") {
+		if _, old := crashed[name]; !old && name != driveName {
 			f.cuts++
 		}
 	}
@@ -129,8 +142,7 @@ func contents(dir string) (map[string]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		sum := sha256.Sum256(data)
-		files[d.Name()] = fmt.Sprintf("%d bytes, %x", len(data), sum[:4])
+		files[d.Name()] = fmt.Sprintf("%d bytes, %08x", len(data), drive.Checksum(data))
 	}
 	return files, nil
 }

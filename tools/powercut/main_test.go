@@ -18,6 +18,9 @@ var (
 	inside   = flag.Bool("powercut.inside", false, "internal: this process has a mount namespace of its own")
 )
 
+// lacking is what this machine lacks for making disks; nil if nothing.
+var lacking error
+
 // TestMain runs the tests in a process with a mount namespace of its own: when it
 // ends, however that is, its mounts and with them its loop devices are gone.
 func TestMain(m *testing.M) {
@@ -29,48 +32,63 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	if *inside || missing() != nil {
-		os.Exit(m.Run())
+	if !*inside {
+		if lacking = findLacking(); lacking == nil {
+			var code int
+			if code, lacking = runInside(); lacking == nil {
+				os.Exit(code)
+			}
+		}
 	}
-	os.Exit(runInside())
+	os.Exit(m.Run())
 }
 
 // runInside runs this program again, with the same arguments, and returns its exit
-// code.
-func runInside() int {
+// code; an error if it cannot have a namespace.
+func runInside() (code int, err error) {
 	runtime.LockOSThread() // the child is killed when the thread that started it ends
 	cmd := exec.Command("/proc/self/exe", append([]string{"-powercut.inside"}, os.Args[1:]...)...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
-	err := cmd.Run()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		fmt.Fprintln(os.Stderr, "SKIPPED: needs a mount namespace:", err)
-		return 1
+	if err := cmd.Start(); err != nil {
+		return 0, fmt.Errorf("mount namespace: %w", err)
 	}
-	return cmd.ProcessState.ExitCode()
+	_ = cmd.Wait() // the exit code says it
+	return cmd.ProcessState.ExitCode(), nil
 }
 
-// missing returns what this machine lacks, or nil.
-func missing() error {
+// findLacking returns what this machine lacks, or nil.
+func findLacking() error {
 	if os.Geteuid() != 0 {
 		return errors.New("not root")
 	}
-	for _, path := range []string{"/dev/fuse", "/dev/loop-control"} {
-		f, err := os.OpenFile(path, os.O_RDWR, 0)
-		if err != nil {
-			return err
-		}
-		f.Close()
+	fuse, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
+	if err != nil {
+		return err
 	}
-	_, err := exec.LookPath("mkfs.ext4")
-	return err
+	fuse.Close()
+	if _, err := exec.LookPath("mkfs.ext4"); err != nil {
+		return err
+	}
+	disk, err := newMemfd("powercut-probe")
+	if err != nil {
+		return err
+	}
+	defer disk.Close()
+	if err := disk.Truncate(1 << 20); err != nil {
+		return err
+	}
+	device, err := attachLoop(disk, false)
+	if err != nil {
+		return err
+	}
+	return device.Close() // with which the device goes
 }
 
 // needsDisk skips the test, loudly, where no disk can be made.
 func needsDisk(t *testing.T) {
 	t.Helper()
-	if err := missing(); err != nil {
-		t.Skip("SKIPPED: NEEDS ROOT, /dev/fuse, /dev/loop-control AND mkfs.ext4: ", err)
+	if lacking != nil {
+		t.Skip("SKIPPED: NEEDS ROOT, /dev/fuse, LOOP DEVICES AND mkfs.ext4: ", lacking)
 	}
 }

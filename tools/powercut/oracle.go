@@ -52,7 +52,7 @@ func (v *verdict) add(other *verdict) {
 func examine(im *image, dir string, rounds []round) (v *verdict, err error) {
 	m := rounds[len(rounds)-1].history.mode
 	err = withMounted(im, dir, func() error {
-		f, err := inspect(dir, m, writers(rounds))
+		f, err := inspectSafely(dir, m, writers(rounds))
 		if err == nil {
 			v = compare(rounds, m, f)
 			v.cuts = f.cuts
@@ -94,12 +94,6 @@ func (r round) compareWriter(w int, m mode, f *found) *verdict {
 	all := r.history.plans[w].states
 	states := all[low : high+1]
 	seen := newObservation(id, f.values[id])
-	for n := low - 1; n >= 0; n-- {
-		if seen.is(&all[n]) && !seen.isAnyState(states) {
-			broken("the keys are as after call %d", n)
-			return v
-		}
-	}
 	for k := range keysPerWriter {
 		switch got := &f.values[id][k]; {
 		case got.err != nil && m.damageIsTyped && errors.Is(got.err, drive.ErrCorrupt) && changes(states, k):
@@ -110,11 +104,7 @@ func (r round) compareWriter(w int, m mode, f *found) *verdict {
 			seen.ignored[k] = true
 		case !seen.isAny(states, k):
 			broken("key %d holds %s, want %s", k, r.describe(id, k, got), describeAll(states, k))
-			seen.ignored[k] = true
 		}
-	}
-	if len(v.broken) > 0 {
-		return v
 	}
 	for n := range slices.Backward(states) {
 		if seen.is(&states[n]) {
@@ -122,20 +112,40 @@ func (r round) compareWriter(w int, m mode, f *found) *verdict {
 			return v
 		}
 	}
-	for n := range len(states) - 1 {
-		if seen.isBetween(&states[n], &states[n+1]) {
-			o := &r.history.plans[w].ops[low+n]
-			v.torn++
-			if o.kind.atomic() && (m.acknowledgedIsDurable || o.kind == opRename) {
-				broken("call %d, %v, has effect in part", low+n+1, o.kind)
-			}
+	for n := range slices.Backward(all[:low]) {
+		if seen.is(&all[n]) { // says more than what each key lacks
+			v.broken = nil
+			broken("the keys are as after call %d", n)
 			return v
 		}
 	}
-	if !m.damageIsTyped {
+	for n := range len(states) - 1 {
+		if seen.isBetween(&states[n], &states[n+1]) {
+			r.judgeTorn(w, low+n, m, seen, v, broken)
+			return v
+		}
+	}
+	if len(v.broken) == 0 && !m.damageIsTyped {
 		broken("the keys are as after none of these calls")
 	}
 	return v
+}
+
+// judgeTorn judges a call, the n-th from 0, of which a part has effect.
+func (r round) judgeTorn(w, n int, m mode, seen *observation, v *verdict, broken func(format string, args ...any)) {
+	p := r.history.plans[w]
+	o := &p.ops[n]
+	v.torn++
+	if m.acknowledgedIsDurable {
+		broken("call %d, %v, has effect in part", n+1, o.kind)
+	}
+	if o.kind != opRename {
+		return
+	}
+	from, to := o.keys[0], o.keys[1]
+	if !seen.holds(from, p.states[n][from]) && !seen.holds(to, p.states[n+1][to]) {
+		broken("call %d, rename, lost the value", n+1)
+	}
 }
 
 // changes tells whether key k is not the same in all states.
@@ -232,16 +242,6 @@ func (o *observation) is(state *[keysPerWriter]value) bool {
 		}
 	}
 	return true
-}
-
-// isAnyState tells whether all keys are as in one of the states.
-func (o *observation) isAnyState(states [][keysPerWriter]value) bool {
-	for n := range states {
-		if o.is(&states[n]) {
-			return true
-		}
-	}
-	return false
 }
 
 // isBetween tells whether each key is as in one of two states.

@@ -11,7 +11,7 @@ import (
 	drive "github.com/simd-drive/go/drive-core"
 )
 
-// testHistory is one writer that, 200 ms after one another: writes key 0;
+// testHistory is one writer that, 250 ms after one another: writes key 0;
 // writes keys 1, 2 and 3 in a batch; renames 0 to 4; syncs; overwrites key 2; deletes
 // key 1; deletes 2 and 3 in a batch. Call n is made behind record 10n-5 and answered
 // behind record 10n.
@@ -26,19 +26,19 @@ func testHistory(m mode) *history {
 		{kind: opDelete, keys: []int{1}},
 		{kind: opDeleteBatch, keys: []int{2, 3}},
 	}}
-	h := &history{mode: m, plans: []*plan{p}, calls: [][]call{nil}, result: &recording{log: make([]record, 100), end: 2 * time.Second}}
+	h := &history{mode: m, plans: []*plan{p}, calls: [][]call{nil}, result: &recording{log: make([]record, 100), end: 2500 * time.Millisecond}}
 	for i := range p.ops {
 		state := p.states[i]
 		p.ops[i].apply(&state)
 		p.states = append(p.states, state)
 		n := uint64(i + 1)
 		h.calls[0] = append(h.calls[0], call{
-			issued:       moment{2 * n, 10*n - 5, time.Duration(n)*200*time.Millisecond - time.Millisecond},
-			acknowledged: moment{2*n + 1, 10 * n, time.Duration(n) * 200 * time.Millisecond},
+			issued:       moment{2 * n, 10*n - 5, time.Duration(n)*250*time.Millisecond - time.Millisecond},
+			acknowledged: moment{2*n + 1, 10 * n, time.Duration(n) * 250 * time.Millisecond},
 		})
 	}
 	for i := range h.result.log {
-		h.result.log[i].at = time.Duration(i) * 20 * time.Millisecond
+		h.result.log[i].at = time.Duration(i) * 25 * time.Millisecond
 	}
 	return h
 }
@@ -67,7 +67,7 @@ func TestCompare(t *testing.T) {
 		"under way, there":              {"SyncAlways", 16, 2, nil, false},
 		"not called yet, there":         {"SyncAlways", 15, 2, nil, true},
 		"batch in part":                 {"SyncAlways", 16, 2, func(f *found) { nothing(f, 2) }, true},
-		"batch of deletions in part":    {"SyncAlways", 66, 7, func(f *found) { put(f, 3, value{2, 2, 100}) }, false},
+		"batch of deletions in part":    {"SyncAlways", 66, 7, func(f *found) { put(f, 3, value{2, 2, 100}) }, true},
 		"deleted key returns":           {"SyncAlways", 60, 6, func(f *found) { put(f, 1, value{2, 0, 100}) }, true},
 		"overwritten value returns":     {"SyncAlways", 50, 5, func(f *found) { put(f, 2, value{2, 1, 100}) }, true},
 		"rename under way, both there":  {"SyncAlways", 26, 3, func(f *found) { put(f, 0, value{1, 0, 100}) }, true},
@@ -80,7 +80,8 @@ func TestCompare(t *testing.T) {
 		"interval, lost what was late":  {"SyncInterval", 100, 5, nil, false},
 		"interval, lost what was early": {"SyncInterval", 100, 4, nil, true},
 		"interval, batch in part":       {"SyncInterval", 25, 2, func(f *found) { nothing(f, 2) }, false},
-		"interval, rename in part":      {"SyncInterval", 35, 3, func(f *found) { nothing(f, 4) }, true},
+		"interval, rename, both there":  {"SyncInterval", 35, 3, func(f *found) { put(f, 0, value{1, 0, 100}) }, false},
+		"interval, rename, none there":  {"SyncInterval", 35, 3, func(f *found) { nothing(f, 4) }, true},
 		"interval, unreadable":          {"SyncInterval", 25, 2, func(f *found) { f.values[writerID{}][1] = foundValue{err: corrupt} }, true},
 		"interval, does not open":       {"SyncInterval", 6, 0, func(f *found) { f.openErr = drive.ErrNotDrive }, true},
 		"none, all lost":                {"SyncNone", 35, 0, nil, false},

@@ -21,10 +21,6 @@ const (
 	opCompact
 )
 
-// atomic tells whether the call takes effect whole or not at all. Of a batch of
-// deletions the engine promises that only for each of its keys.
-func (k opKind) atomic() bool { return k != opDeleteBatch }
-
 func (k opKind) String() string {
 	return [...]string{"write", "stream", "batch", "delete", "delete batch", "rename", "sync", "compact"}[k]
 }
@@ -41,6 +37,8 @@ const (
 	keysPerWriter = 24
 	// hugeStream is long enough for the engine to put it into a temporary file first.
 	hugeStream = 4<<20 + 12345
+	// tinyValue is the length of the values of a tiny batch, at most.
+	tinyValue = 64
 	// maxValue is the length of all other values, at most.
 	maxValue = 1 << 20
 )
@@ -95,8 +93,16 @@ func newOp(r *rand.Rand, often weights, state *[keysPerWriter]value, n int32) op
 		o.values = []value{{op: n, size: size}}
 	case opBatch:
 		o.keys = r.Perm(keysPerWriter)[:2+r.IntN(keysPerWriter-1)]
+		tiny := r.IntN(2) == 0 // so that all may lie in one page, or in one sector
+		if tiny {
+			o.keys = o.keys[:2+r.IntN(len(o.keys)-1)]
+		}
 		for i := range o.keys {
-			o.values = append(o.values, value{op: n, item: int32(i), size: drawSize(r)})
+			size := drawSize(r)
+			if tiny {
+				size = 1 + r.Int32N(tinyValue)
+			}
+			o.values = append(o.values, value{op: n, item: int32(i), size: size})
 		}
 	case opDelete:
 		o.keys = []int{present[r.IntN(len(present))]}
@@ -127,7 +133,7 @@ func (often weights) draw(r *rand.Rand) opKind {
 func drawSize(r *rand.Rand) int32 {
 	switch n := r.IntN(1000); {
 	case n < 300:
-		return 1 + r.Int32N(64)
+		return 1 + r.Int32N(tinyValue)
 	case n < 700:
 		return 1 + r.Int32N(1<<10)
 	case n < 950:

@@ -4,6 +4,7 @@ package powercut
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -62,16 +63,22 @@ func (r *recording) bytes() (n int64) {
 type recorder struct {
 	position *position
 	size     int64 // bytes
+	overtake bool  // flushes overtake writes that were asked for before
 
 	mu      sync.Mutex
-	rec     recording // guarded by mu
-	now     *image    // guarded by mu; what reads get
-	stopped bool      // guarded by mu
+	rec     recording     // guarded by mu
+	now     *image        // guarded by mu; what reads get
+	stopped bool          // guarded by mu
+	flushes int           // guarded by mu
+	flushed chan struct{} // guarded by mu; closed by the next flush
 }
 
-func newRecorder(base *image, p *position) *recorder {
+func newRecorder(base *image, overtake bool, p *position) *recorder {
 	p.store(0)
-	return &recorder{position: p, size: base.size(), rec: recording{base: base}, now: base.clone()}
+	return &recorder{
+		position: p, size: base.size(), overtake: overtake,
+		rec: recording{base: base}, now: base.clone(), flushed: make(chan struct{}),
+	}
 }
 
 // read fills dst from off, as far as the disk reaches, and returns how much that is.
@@ -83,9 +90,14 @@ func (r *recorder) read(dst []byte, off int64) int {
 	return int(n)
 }
 
-// write stores a copy of src at off; false if that is not within the disk.
+// write stores a copy of src at off; false if that is not within the disk. Writes that
+// are under way at the same time, and flushes, may be done in any order, as on a real
+// disk.
 func (r *recorder) write(src []byte, off int64) bool {
 	src = append([]byte{}, src...)
+	if r.overtake {
+		r.letOthersPass(off)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if off < 0 || off+int64(len(src)) > r.size {
@@ -96,11 +108,48 @@ func (r *recorder) write(src []byte, off int64) bool {
 	return true
 }
 
+const (
+	// slowRegion is the unit, in bytes, in which the disk is slow or fast.
+	slowRegion = 1 << 20
+	// slowFlushes is how many flushes a region stays so.
+	slowFlushes = 16
+	// maxPassing is how many flushes overtake a write, at most.
+	maxPassing = 4
+	// maxWait is how long a write waits for them.
+	maxWait = 2 * time.Millisecond
+)
+
+// letOthersPass waits, where the disk is slow for the moment, until some flushes have
+// been done that were asked for later than the write at off.
+func (r *recorder) letOthersPass(off int64) {
+	r.mu.Lock()
+	draw := rand.New(rand.NewPCG(uint64(off/slowRegion), uint64(r.flushes/slowFlushes)))
+	passing := 0
+	if draw.IntN(2) == 0 {
+		passing = 1 + draw.IntN(maxPassing)
+	}
+	r.mu.Unlock()
+	timeout := time.After(maxWait)
+	for range passing {
+		r.mu.Lock()
+		flushed := r.flushed
+		r.mu.Unlock()
+		select {
+		case <-flushed:
+		case <-timeout:
+			return
+		}
+	}
+}
+
 // flush notes that all that was written is durable.
 func (r *recorder) flush() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.add(record{})
+	r.flushes++
+	close(r.flushed)
+	r.flushed = make(chan struct{})
 }
 
 // add appends to the log and lets everybody know its length. r.mu must be held.
@@ -134,15 +183,23 @@ type position struct {
 
 // newPosition makes a position of 0.
 func newPosition() (*position, error) {
-	fd, err := unix.MemfdCreate("powercut-position", unix.MFD_CLOEXEC)
+	f, err := newMemfd("powercut-position")
 	if err != nil {
-		return nil, fmt.Errorf("memfd: %w", err)
+		return nil, err
 	}
-	f := os.NewFile(uintptr(fd), "position")
 	if err := f.Truncate(pageSize); err != nil {
 		return nil, err
 	}
 	return openPosition(f)
+}
+
+// newMemfd makes a nameless file in memory; name is for those who list files.
+func newMemfd(name string) (*os.File, error) {
+	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("memfd: %w", err)
+	}
+	return os.NewFile(uintptr(fd), name), nil
 }
 
 // openPosition shares the position that another process made.

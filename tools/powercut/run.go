@@ -20,12 +20,12 @@ const workFlag = "powercut.work"
 // runWorkload runs a workload on a disk with the content base, in a process of its
 // own that is killed at the end, and returns what happened. dir is an empty
 // directory; calls is how many each writer makes.
-func runWorkload(ctx context.Context, dir string, base *image, m mode, round int, seed uint64, calls int) (*history, error) {
+func runWorkload(ctx context.Context, dir string, base *image, m mode, around conditions, round int, seed uint64, calls int) (*history, error) {
 	pos, err := newPosition()
 	if err != nil {
 		return nil, err
 	}
-	s, err := startSession(dir, base, pos)
+	s, err := startSession(dir, base, around, pos)
 	if err != nil {
 		return nil, errors.Join(err, pos.close())
 	}
@@ -35,7 +35,7 @@ func runWorkload(ctx context.Context, dir string, base *image, m mode, round int
 		h.calls = append(h.calls, nil)
 	}
 	err = h.runProcess(ctx, s, pos, workload{
-		Path: filepath.Join(s.mount, driveName), Mode: m.name, Sync: m.sync, Seed: seed, Round: round, Calls: calls,
+		Path: filepath.Join(s.mount, driveName), Mode: m.name, Sync: m.sync, Seed: seed, Round: round, Calls: calls, Busy: around == busy,
 	})
 	var stopErr error
 	h.result, stopErr = s.stop()

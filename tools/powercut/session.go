@@ -48,9 +48,9 @@ type session struct {
 }
 
 // startSession mounts a disk with the content base below dir, an empty directory.
-func startSession(dir string, base *image, p *position) (*session, error) {
+func startSession(dir string, base *image, around conditions, p *position) (*session, error) {
 	s := &session{
-		recorder: newRecorder(base, p),
+		recorder: newRecorder(base, around.neighbour, p),
 		mount:    filepath.Join(dir, "ext4"),
 		fuseDir:  filepath.Join(dir, "fuse"),
 	}
@@ -63,7 +63,7 @@ func startSession(dir string, base *image, p *position) (*session, error) {
 	}
 	file, err := os.OpenFile(filepath.Join(s.fuseDir, diskName), os.O_RDWR, 0)
 	if err == nil {
-		err = mountExt4(file, s.mount, true, ext4Options)
+		err = mountExt4(file, s.mount, true, ext4Options+around.mount)
 		err = errors.Join(err, file.Close())
 	}
 	if err != nil {

@@ -6,16 +6,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	drive "github.com/simd-drive/go/drive-core"
 )
@@ -36,12 +32,9 @@ type workload struct {
 	Sync  drive.SyncMode
 	Seed  uint64
 	Round int
-	Calls int // of each writer
+	Calls int  // of each writer
+	Busy  bool // which conditions
 }
-
-// writeBackEvery is how often a part of the file is written back, as a system does
-// when it likes.
-const writeBackEvery = 4 * time.Millisecond
 
 // run does the work in this process, reports it, and then waits until wait ends. It
 // leaves the drive open: the power goes without a warning.
@@ -61,9 +54,13 @@ func (w workload) run(wait io.Reader) error {
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
+	around := quiet
+	if w.Busy {
+		around = busy
+	}
 	var writers, background sync.WaitGroup
 	// Ends when the writers have; waited for below.
-	background.Go(func() { writeBack(ctx, w.Path, w.Seed, cancel) })
+	background.Go(func() { around.run(ctx, w.Path, w.Seed, cancel) })
 	sequence := new(atomic.Uint64)
 	for i := range m.writers {
 		id := writerID{w.Round, i}
@@ -169,42 +166,4 @@ func (c *caller) call(ctx context.Context, o *op) (err error) {
 		_, err = c.store.Compact(ctx, drive.CompactOptions{})
 	}
 	return err
-}
-
-// writeBack asks the system, again and again, to write back some part of the file at
-// path, without making it durable. It fails by cancel.
-func writeBack(ctx context.Context, path string, seed uint64, cancel context.CancelCauseFunc) {
-	r := rand.New(rand.NewPCG(seed, 1<<63))
-	ticker := time.NewTicker(writeBackEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		if err := writeBackPart(path, r); err != nil {
-			cancel(err)
-			return
-		}
-	}
-}
-
-// writeBackPart does so once, mostly near the end of the file.
-func writeBackPart(path string, r *rand.Rand) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	info, err := f.Stat()
-	if err != nil {
-		return errors.Join(err, f.Close())
-	}
-	pages := info.Size()/pageSize + 1
-	from := max(0, pages-1-r.Int64N(64))
-	if r.IntN(4) == 0 {
-		from = r.Int64N(pages)
-	}
-	err = unix.SyncFileRange(int(f.Fd()), from*pageSize, (1+r.Int64N(16))*pageSize, unix.SYNC_FILE_RANGE_WRITE)
-	return errors.Join(err, f.Close())
 }

@@ -211,6 +211,15 @@ func (f *FS) SyncDir(path string) error {
 	return nil
 }
 
+// FileID implements vfs.FS.
+func (f *FS) FileID(stat fs.FileInfo) uint64 {
+	i, ok := stat.(info)
+	if !ok {
+		return 0
+	}
+	return i.node.number + 1
+}
+
 // MapsPastEnd implements vfs.FS.
 func (f *FS) MapsPastEnd() bool { return true }
 

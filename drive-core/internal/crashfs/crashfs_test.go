@@ -206,9 +206,18 @@ func TestOpenFilesOutliveTheirNames(t *testing.T) {
 	if !same(again, "/a") || same(b, "/a") {
 		t.Error("SameFile")
 	}
+	number := func(of *FS, path string) uint64 {
+		info, err := of.Stat(path)
+		must(t, err)
+		return of.FileID(info)
+	}
+	first, second := number(fsys, "/a"), number(fsys, "/b")
 	must(t, fsys.Rename("/a", "/b"))
 	if !same(again, "/b") || same(b, "/b") {
 		t.Error("SameFile after a rename")
+	}
+	if n := number(fsys, "/b"); first == 0 || first == second || n != first || number(fsys.ProcessCrashClone(nil), "/b") != first {
+		t.Errorf("numbers of files: %d and %d, after a rename %d", first, second, n)
 	}
 	write(t, b, "old", 0)
 	write(t, again, "new", 2)

@@ -165,6 +165,9 @@ func (f *FS) SyncDir(path string) error {
 	return f.inner.SyncDir(path)
 }
 
+// FileID implements vfs.FS.
+func (f *FS) FileID(info fs.FileInfo) uint64 { return f.inner.FileID(info) }
+
 // MapsPastEnd implements vfs.FS.
 func (f *FS) MapsPastEnd() bool {
 	if f.PastEnd != nil {

@@ -47,6 +47,7 @@ func (osFS) SameFile(a, b fs.FileInfo) bool             { return os.SameFile(a, 
 func (osFS) ReadDir(path string) ([]fs.DirEntry, error) { return os.ReadDir(path) }
 func (osFS) Rename(from, to string) error               { return os.Rename(from, to) }
 func (osFS) Remove(path string) error                   { return os.Remove(path) }
+func (osFS) FileID(info fs.FileInfo) uint64             { return fileID(info) }
 func (osFS) MapsPastEnd() bool                          { return mapsPastEnd }
 
 func (osFS) Resolve(path string) (string, error) {

@@ -32,7 +32,7 @@ func (o *osFile) WriteAt(p []byte, off int64) (int, error) {
 		n, err := unix.Pwrite(fd, p[done:done+min(len(p)-done, maxWrite)], off+int64(done))
 		done += max(n, 0)
 		if err != nil && !errors.Is(err, unix.EINTR) {
-			return done, &fs.PathError{Op: "write", Path: o.f.Name(), Err: err}
+			return done, o.writeError(err)
 		}
 		if err == nil && n == 0 {
 			return done, &fs.PathError{Op: "write", Path: o.f.Name(), Err: unix.EIO}
@@ -40,6 +40,14 @@ func (o *osFile) WriteAt(p []byte, off int64) (int, error) {
 	}
 	runtime.KeepAlive(o.f)
 	return done, nil
+}
+
+// writeError returns the error of a write that failed with err.
+func (o *osFile) writeError(err error) error {
+	if errors.Is(err, unix.EFAULT) {
+		err = ErrFault
+	}
+	return &fs.PathError{Op: "write", Path: o.f.Name(), Err: err}
 }
 
 func (osFS) SyncDir(path string) error {
@@ -69,6 +77,14 @@ func (o *osFile) Map(length int64) ([]byte, func(), error) {
 	// Safety: the kernel gave us this address range; it stays ours until unmap.
 	data := unsafe.Slice((*byte)(p), int(length))
 	return data, func() { _ = unix.MunmapPtr(p, uintptr(length)) }, nil
+}
+
+// fileID returns the inode number.
+func fileID(info fs.FileInfo) uint64 {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return st.Ino
+	}
+	return 0
 }
 
 // copyOwner tries to give f the owner and group that info tells of.

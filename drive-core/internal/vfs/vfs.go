@@ -15,6 +15,8 @@ var (
 	ErrLocked = errors.New("vfs: locked by another file description")
 	// ErrAddressSpace is what File.Map returns when a file does not fit into the addresses of the process.
 	ErrAddressSpace = errors.New("vfs: no address space for a mapping of this length")
+	// ErrFault is what writing returns when the memory of what is to be written cannot be read.
+	ErrFault = errors.New("vfs: memory cannot be read")
 	// ErrNotRegular is what FS.Open returns for anything but a regular file.
 	ErrNotRegular = errors.New("vfs: not a regular file")
 )
@@ -63,6 +65,9 @@ type FS interface {
 	Remove(path string) error
 	// SyncDir makes the names in a directory durable.
 	SyncDir(path string) error
+	// FileID returns a number by which a file is known again after it was closed, whatever its name and its
+	// contents; 0 where there is none. Another file may have it when this one is gone.
+	FileID(info fs.FileInfo) uint64
 	// MapsPastEnd tells whether bytes that are appended to a file later show in a mapping that was longer than
 	// the file when it was made.
 	MapsPastEnd() bool

@@ -30,7 +30,7 @@ func (o *osFile) WriteVec(pieces [][]byte, off int64) (int64, error) {
 		n, err := unix.Pwritev(fd, nextBatch(scratch[:0], pieces, skip), off+done)
 		runtime.KeepAlive(o.f)
 		if err != nil && !errors.Is(err, unix.EINTR) {
-			return done, &fs.PathError{Op: "write", Path: o.f.Name(), Err: err}
+			return done, o.writeError(err)
 		}
 		if err == nil && n <= 0 {
 			return done, &fs.PathError{Op: "write", Path: o.f.Name(), Err: unix.EIO}

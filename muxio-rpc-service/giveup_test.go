@@ -1,0 +1,134 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/simd-drive/go/muxio"
+)
+
+// A call that is given up while its request is being sent is cancelled once at the
+// peer, which would take a second time for a violation.
+func TestRequestIsCancelledOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		started, finish := make(chan struct{}), make(chan struct{})
+		c, s := connect(t, Config{Handler: routes{streamMethod: {Name: "stream", Stream: func(context.Context, []byte, ServerCall) error {
+			close(started)
+			<-finish // it keeps the stream although the caller has gone
+			return nil
+		}}}}, Config{})
+		ctx, cancel := context.WithCancel(t.Context())
+		result := make(chan error, 1)
+		go func() {
+			_, err := c.Invoke(ctx, streamMethod, Message{Bytes: append(appendSize(nil, 1), make([]byte, 4<<20)...)})
+			result <- err
+		}()
+		<-started
+		cancel()
+		if err := <-result; !errors.Is(err, Canceled) {
+			t.Errorf("Invoke: %v", err)
+		}
+		synctest.Wait()
+		if c.Err() != nil || s.Err() != nil {
+			t.Errorf("the connection ended with %v and %v", c.Err(), s.Err())
+		}
+		close(finish)
+	})
+}
+
+// inlineRoutes answers inline with size bytes.
+func inlineRoutes(size int) routes {
+	answer := make([]byte, size)
+	return routes{echoMethod: {Name: "inline", Inline: true, Unary: func(context.Context, []byte, []byte) (Message, error) {
+		return Message{More: [][]byte{answer}}, nil
+	}}}
+}
+
+// Draining waits for answers that were given in the read loop and have not left.
+func TestDrainWaitsForInlineAnswers(t *testing.T) {
+	const calls, size = 20, 1 << 20
+	synctest.Test(t, func(t *testing.T) {
+		c, s := connect(t, Config{Handler: inlineRoutes(size)}, Config{})
+		results := make(chan error, calls)
+		for range calls {
+			go func() {
+				got, err := c.Invoke(t.Context(), echoMethod, Message{})
+				if err == nil && len(got) != size {
+					err = errors.New("cut short")
+				}
+				results <- err
+			}()
+		}
+		if _, err := c.Ping(t.Context()); err != nil { // the requests are there
+			t.Fatal(err)
+		}
+		if err := s.Drain(t.Context(), muxio.CloseReason{Code: muxio.CloseGoingAway}); err != nil {
+			t.Error(err)
+		}
+		for range calls {
+			if err := <-results; err != nil && !isNotStarted(err) {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+func isNotStarted(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Retriable()
+}
+
+// Answers given in the read loop that the peer does not take are calls that run:
+// the limit for those holds them.
+func TestInlineAnswersAreBounded(t *testing.T) {
+	const limit = 10
+	synctest.Test(t, func(t *testing.T) {
+		a, b := muxio.Pipe()
+		refusals := 0
+		s, err := NewConn(b, Config{Role: muxio.Responder, Handler: inlineRoutes(1 << 20), MaxCalls: limit})
+		if err != nil {
+			t.Fatal(err)
+		}
+		// A caller that reads, and grants nothing.
+		c, err := muxio.NewSession(a, muxio.Config{
+			Role:   muxio.Initiator,
+			Accept: func(*muxio.RecvStream) muxio.Receiver { return deafReceiver{} },
+			Message: func(_ uint32, p []byte) {
+				if h, rest, ok := parseHeader(p); ok && errors.Is(failure(status(h.metadata[0]), rest), ResourceExhausted) {
+					refusals++
+				}
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		const calls = 100
+		for range calls {
+			id := c.NextID()
+			if err := c.SendMessageNow(id, muxio.Body{Bytes: appendCallHeader(nil, id, echoMethod, fields{})}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait()
+		if refusals != calls-limit {
+			t.Errorf("%d of %d calls were refused, limit is %d", refusals, calls, limit)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := s.Drain(ctx, muxio.CloseReason{Code: muxio.CloseGoingAway}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Drain: %v", err)
+		}
+		_ = c.Close(muxio.CloseReason{Code: muxio.CloseNormal})
+		s.Wait()
+	})
+}
+
+// deafReceiver takes bytes and grants nothing.
+type deafReceiver struct{}
+
+func (deafReceiver) Data([]byte)  {}
+func (deafReceiver) End()         {}
+func (deafReceiver) Cancel(error) {}
