@@ -203,9 +203,11 @@ func (c *Conn) answerInline(h header, route Route, request []byte) {
 	body.Prefix = append(append([]byte(nil), body.Prefix...), body.Bytes...)
 	body.Bytes = nil
 	release := response.Release
+	c.holdAnswer()
 	c.session.SendMessageLater(id, muxio.Normal, body, func(error) {
 		if release != nil {
 			release()
 		}
+		c.letAnswerGo()
 	})
 }

@@ -383,6 +383,22 @@ func (c *Conn) endCall(id uint32) {
 	c.running.Done()
 }
 
+// holdAnswer counts a call in whose handler has returned and whose answer has not
+// left, so that it is not cut off and that there are not too many.
+func (c *Conn) holdAnswer() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.calls++
+}
+
+// letAnswerGo counts it out.
+func (c *Conn) letAnswerGo() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.calls--
+	c.closeIfIdleLocked()
+}
+
 func (c *Conn) closeIfIdleLocked() {
 	if c.draining && c.calls == 0 {
 		select {

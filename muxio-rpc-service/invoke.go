@@ -78,16 +78,17 @@ func (c *Conn) invoke(ctx context.Context, method MethodID, request Message) ([]
 	err = c.session.SendMessage(ctx, u.id, f.priority, muxio.Body{
 		Prefix: u.head, Bytes: request.Bytes, More: request.More, Owner: request.Owner, End: true,
 	})
+	told := false // the peer, that the call is given up
 	if err != nil && !errors.Is(err, muxio.ErrStopped) {
-		u.giveUp(c.callError(err))
+		told = u.giveUp(c.callError(err))
 	}
 	select {
 	case <-u.done:
 	case <-ctx.Done():
-		u.giveUp(ErrorFrom(ctx.Err()))
+		told = u.giveUp(ErrorFrom(ctx.Err())) || told
 		<-u.done
 	}
-	if err != nil {
+	if err != nil && !told {
 		c.session.CancelMessage(u.id, uint32(Canceled)) // the peer need not wait for the rest of the request
 	}
 	if u.err != nil {
@@ -110,12 +111,14 @@ func (u *unaryCall) reuse() {
 }
 
 // giveUp ends the call with err, here and at the peer, unless its outcome
-// stands already.
-func (u *unaryCall) giveUp(err error) {
+// stands already. It reports whether it told the peer.
+func (u *unaryCall) giveUp(err error) bool {
 	u.shared = u.conn.takePending(u.id) == nil // the read loop has it, or had it
-	if u.finish(err) {
+	first := u.finish(err)
+	if first {
 		u.conn.session.CancelMessage(u.id, uint32(ErrorFrom(err).Code))
 	}
+	return first
 }
 
 // finish settles the outcome; only the first call counts.
