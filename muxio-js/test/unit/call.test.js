@@ -215,6 +215,19 @@ test('an abort reaches the signal of a handler', async () => {
   assert.equal(signal.reason.code, Code.Canceled);
 });
 
+test('a handler that looks at its signal late finds it aborted', async () => {
+  let context;
+  const { client } = pair({ hang: (_, c) => new Promise(() => (context = c)) });
+  const abort = new AbortController();
+  const answer = client.call('hang', null, { signal: abort.signal });
+  await settled();
+  abort.abort();
+  await assert.rejects(answer, failsWith(Code.Canceled));
+  await settled();
+  assert.equal(context.signal.aborted, true);
+  assert.equal(context.signal.reason.code, Code.Canceled);
+});
+
 test('a call that is over leaves no listener and no timer behind', async (t) => {
   const cleared = [];
   const clear = globalThis.clearTimeout;

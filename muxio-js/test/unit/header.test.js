@@ -30,6 +30,14 @@ test('a header comes out of bytes that are split anywhere', () => {
   }
 });
 
+test('a header of zeros, which looks complete from anywhere, is put together', () => {
+  for (let split = 1; split < 15; split++) {
+    const reader = new HeaderReader();
+    assert.equal(reader.push(new Uint8Array(split)), undefined);
+    assert.equal(reader.push(new Uint8Array(40 - split)).rest.length, 25);
+  }
+});
+
 test('the bytes of a header', () => {
   const fields = encodeFields({ timeoutMs: 0.3, metadata: new Metadata([['k', Uint8Array.of(255)]]), priority: Priority.Low });
   assert.deepEqual([...fields], [1, 2, 0xac, 2, 2, 3, 1, 0x6b, 255, 3, 1, 0]);
