@@ -50,6 +50,7 @@ class Answer {
     this.header = { request: header.request, method: header.method }; // and not the bytes of it
     this.fields = fields;
     this.route = route;
+    this.arrivedAt = performance.now();
   }
 
   refuse(error) {
@@ -65,7 +66,9 @@ class Answer {
       return false;
     }
     this.out = this.connection.openAnswer(this.fields.priority);
-    const giveUp = new GiveUp(undefined, this.fields.timeoutMs, (late) => this.#interrupt?.(late));
+    const { timeoutMs = Infinity } = this.fields;
+    const leftMs = Math.max(0, timeoutMs - (performance.now() - this.arrivedAt)); // the request took its time to arrive
+    const giveUp = new GiveUp(undefined, leftMs, (late) => this.#interrupt?.(late));
     this.#giveUp = giveUp;
     this.context = {
       method: this.route.name,

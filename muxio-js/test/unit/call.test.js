@@ -324,6 +324,17 @@ test('a handler that is late is answered for', async (t) => {
   assert.equal(connection.state, 'open');
 });
 
+test('the time for a call runs from its first bytes on', async () => {
+  const { peer } = await withRaw({ handlers: { late: () => 'too late' }, codec: json });
+  const fields = Uint8Array.of(1, 1, 1); // a microsecond
+  peer.frame(THEIRS, 0, Kind.Open, encodeHeader({ type: MessageType.Call, request: 5, method: methodId('late'), fields }));
+  const began = performance.now();
+  while (performance.now() - began < 0.01) await settled();
+  peer.frame(THEIRS, 1, Kind.End);
+  const response = await readCall(peer);
+  assert.deepEqual([response.fields[0], response.rest[0]], [1, Code.DeadlineExceeded]);
+});
+
 test('the end of a reader cancels the call, and so does an aborted writer', async () => {
   const { connection, peer } = await withRaw();
   const reading = connection.serverStream('count');
