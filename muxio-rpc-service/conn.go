@@ -85,6 +85,8 @@ type Conn struct {
 	running sync.WaitGroup  // the watcher and the handlers
 	going   chan struct{}   // closed when the peer accepts no new calls
 
+	unaryCalls sync.Pool // of *unaryCall, for further calls
+
 	mu       sync.Mutex
 	pending  map[uint32]responder // own calls by request id
 	answers  map[uint32]running   // calls of the peer that run, by the id of their stream

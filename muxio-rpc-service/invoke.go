@@ -29,9 +29,15 @@ type unaryCall struct {
 	done    chan struct{} // holds a token when the outcome stands
 }
 
-// unaryCalls keeps calls for further ones. One whose response came in parts is not
-// kept: the read loop may still know it.
-var unaryCalls = sync.Pool{New: func() any { return &unaryCall{done: make(chan struct{}, 1)} }}
+// newUnaryCall returns a call that was kept, or a new one. One whose response came in
+// parts is not kept: the read loop may still know it. Each connection keeps its own,
+// because a channel must not leave the bubble of a test with testing/synctest.
+func (c *Conn) newUnaryCall() *unaryCall {
+	if u, ok := c.unaryCalls.Get().(*unaryCall); ok {
+		return u
+	}
+	return &unaryCall{done: make(chan struct{}, 1)}
+}
 
 // callFields returns what the header of a call with ctx says.
 func callFields(ctx context.Context) (fields, *Metadata, error) {
@@ -67,7 +73,7 @@ func (c *Conn) invoke(ctx context.Context, method MethodID, request Message) ([]
 	if err != nil {
 		return nil, err
 	}
-	u, _ := unaryCalls.Get().(*unaryCall)
+	u := c.newUnaryCall()
 	u.conn, u.id, u.metadata = c, c.session.NextID(), metadata
 	if err := c.addPending(u.id, u); err != nil {
 		u.reuse()
@@ -106,8 +112,9 @@ func (u *unaryCall) reuse() {
 	if u.shared || u.stream != nil {
 		return
 	}
+	c := u.conn
 	u.conn, u.id, u.metadata, u.response, u.settled, u.err = nil, 0, nil, buffer{}, false, nil
-	unaryCalls.Put(u)
+	c.unaryCalls.Put(u)
 }
 
 // giveUp ends the call with err, here and at the peer, unless its outcome

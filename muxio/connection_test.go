@@ -17,7 +17,7 @@ func pingFrame(payload []byte) Frame {
 }
 
 func goAwayFrame(reason CloseReason) Frame {
-	return Frame{Stream: connectionID, Kind: GoAway, Payload: appendGoAway(nil, reason)}
+	return Frame{Stream: connectionID, Kind: GoAway, Payload: appendGoAway([]byte{}, reason)}
 }
 
 func TestPingMeasuresTheRoundTrip(t *testing.T) {

@@ -190,7 +190,7 @@ func FuzzParseSettings(f *testing.F) {
 			s.connWindow < InitialConnCredit || s.frameBytes < ChunkBytes || s.streams < minStreams {
 			t.Errorf("%x gives %v", b, s)
 		}
-		if again, err := parseSettings(appendSettings(nil, s)); err != nil || again != s {
+		if again, err := parseSettings(appendSettings(b[:0:0], s)); err != nil || again != s {
 			t.Errorf("%v came back as %v, %v", s, again, err)
 		}
 	})
