@@ -114,7 +114,7 @@ export class Connection extends Caller {
   #closeIfIdle() {
     if (this.#calls.size > 0 || this.#running > 0 || this.#refusals > 0) return;
     if (this.#draining !== null) this.#session.close(CloseCode.GoingAway, this.#draining);
-    else if (this.#goneAway) this.#session.close(CloseCode.Normal, 'the peer is going away');
+    else if (this.#goneAway) this.#session.close(CloseCode.Normal);
   }
 
   #emit(type, detail) {

@@ -27,10 +27,10 @@ class End {
     return this.gate;
   }
 
-  close(code, reason) {
+  close(code, reason, goodbye) {
     if (this.#closed) return;
     this.#closed = true;
-    this.onClose({ code, reason });
+    this.onClose({ code, reason, goodbye });
     this.arrive((to) => to.closed({ code, reason }));
     this.peer.arrive((to) => to.closed({ code, reason }));
   }
