@@ -37,7 +37,7 @@ func TestCalls(t *testing.T) {
 	for _, link := range muxiotest.Links() {
 		t.Run(link.Name, func(t *testing.T) {
 			callertest.Run(t, func(t *testing.T, client, server rpc.Config) (c, s *rpc.Conn, kill func()) {
-				a, b, kill := link.Connect(t)
+				a, b, kill := link.Watched(t)
 				return start(t, a, client, muxio.Initiator), start(t, b, server, muxio.Responder), kill
 			})
 		})

@@ -91,3 +91,16 @@ func dialAndAccept(t *testing.T, l net.Listener) (near, far net.Conn) {
 	}
 	return near, far
 }
+
+// Watched is Connect under a [Monitor], whose complaint fails the test at its end.
+func (l Link) Watched(t *testing.T) (a, b muxio.Transport, kill func()) {
+	t.Helper()
+	a, b, kill = l.Connect(t)
+	a, b, m := Watch(a, b)
+	t.Cleanup(func() {
+		if err := m.Err(); err != nil {
+			t.Error(err)
+		}
+	})
+	return a, b, kill
+}
