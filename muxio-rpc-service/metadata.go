@@ -17,6 +17,9 @@ const (
 	MaxMetadataBytes = 16 << 10
 	// MaxMetadataKey bounds a key.
 	MaxMetadataKey = 128
+	// maxPairsBytes bounds all pairs as they stand in a header, tags and sizes
+	// included: the header counts its fields in 16 bits, and has others.
+	maxPairsBytes = 65_000
 )
 
 // Metadata is what travels with a call beside its messages: pairs of a key and a
@@ -29,6 +32,9 @@ type pair struct {
 	key   string
 	value []byte
 }
+
+// fieldBytes returns the size of the field that carries p.
+func (p pair) fieldBytes() int { return uvarintLen(len(p.key)) + len(p.key) + len(p.value) }
 
 // Add appends a pair. It keeps value.
 func (m *Metadata) Add(key string, value []byte) { m.pairs = append(m.pairs, pair{key, value}) }
@@ -59,15 +65,19 @@ func (m Metadata) Len() int { return len(m.pairs) }
 
 // check returns why m cannot be sent.
 func (m Metadata) check() error {
-	n := 0
+	n, encoded := 0, 0
 	for _, p := range m.pairs {
 		if !validKey(p.key) {
 			return Errorf(InvalidArgument, "metadata key %q", p.key)
 		}
 		n += len(p.key) + len(p.value)
+		encoded += 1 + uvarintLen(p.fieldBytes()) + p.fieldBytes()
 	}
 	if n > MaxMetadataBytes {
 		return Errorf(ResourceExhausted, "%d bytes of metadata, limit MaxMetadataBytes is %d", n, MaxMetadataBytes)
+	}
+	if encoded > maxPairsBytes {
+		return Errorf(ResourceExhausted, "%d pairs of metadata take %d bytes of a header, which has room for %d", m.Len(), encoded, maxPairsBytes)
 	}
 	return nil
 }
@@ -186,7 +196,7 @@ func appendFields(dst []byte, f fields) []byte {
 	}
 	for _, p := range f.metadata.pairs {
 		dst = append(dst, tagMetadata)
-		dst = binary.AppendUvarint(dst, uint64(uvarintLen(len(p.key))+len(p.key)+len(p.value)))
+		dst = binary.AppendUvarint(dst, uint64(p.fieldBytes()))
 		dst = binary.AppendUvarint(dst, uint64(len(p.key)))
 		dst = append(append(dst, p.key...), p.value...)
 	}
