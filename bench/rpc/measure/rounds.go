@@ -2,6 +2,7 @@ package measure
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -21,7 +22,7 @@ const (
 	maxDialing = 16
 	// runTimeout bounds one run of one implementation. What does not end by
 	// then is killed and reported as failed.
-	runTimeout = 2 * time.Minute
+	runTimeout = time.Minute
 )
 
 // Plan says how a case is measured.
@@ -55,6 +56,9 @@ func interleave[R any](
 			one, cancel := context.WithTimeout(ctx, runTimeout)
 			begun := time.Now()
 			r, err := run(one, i)
+			if one.Err() != nil {
+				err = errors.Join(context.Cause(one), err) // what the child says is that it was killed
+			}
 			cancel()
 			if err != nil {
 				errs[n] = fmt.Errorf("%s, %s: %w", i.Name, what, err)

@@ -8,11 +8,17 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
+// connectStreams is the number of calls that the server takes at a time. With
+// more calls than the server takes, net/http opens further connections, or
+// with StrictMaxConcurrentRequests may wait for ever (Go 1.26: the calls that
+// wait for a stream count as streams).
+const connectStreams = 4096
+
 // connectPeer is Connect over HTTP/2 without TLS.
 func connectPeer() Peer {
 	return Peer{
 		Name:     "connect",
-		Settings: "Connect protocol over h2c of net/http, defaults; no compression, one connection; protobuf BytesValue",
+		Settings: "Connect protocol over h2c of net/http, no compression, one connection with up to 4,096 streams, else defaults; protobuf BytesValue",
 		Features: Concurrent | Fetches | Streams | Mixed,
 		Serve:    serveConnect,
 		Dial:     dialConnect,
@@ -42,7 +48,7 @@ func serveConnect(ctx context.Context, s *Service) (string, func(), error) {
 		func(_ context.Context, in *connect.Request[wrapperspb.Int64Value], out *connect.ServerStream[wrapperspb.BytesValue]) error {
 			return s.download(in.Msg.GetValue(), func(chunk []byte) error { return out.Send(wrapperspb.Bytes(chunk)) })
 		}))
-	server := &http.Server{Handler: mux, Protocols: new(http.Protocols)}
+	server := &http.Server{Handler: mux, Protocols: new(http.Protocols), HTTP2: &http.HTTP2Config{MaxConcurrentStreams: connectStreams}}
 	server.Protocols.SetUnencryptedHTTP2(true)
 	return serveHTTP(ctx, server)
 }

@@ -62,12 +62,12 @@ func pick[R any](results []R, fits func(R) bool, of func(R) float64) (float64, b
 	return of(results[i]), true
 }
 
-// number prints three significant digits, and large numbers with thousands
-// separated.
+// number prints three significant digits, whole numbers as they are, and large
+// ones with thousands separated.
 func number(v float64) string {
 	switch a := math.Abs(v); {
-	case a == 0:
-		return "0"
+	case a < 1000 && v == math.Trunc(v):
+		return strconv.FormatFloat(v, 'f', 0, 64)
 	case a < 1000:
 		digits := max(0, 2-int(math.Floor(math.Log10(a))))
 		return strconv.FormatFloat(v, 'f', min(digits, 3), 64)
@@ -86,6 +86,8 @@ func number(v float64) string {
 // sizeText prints a number of bytes.
 func sizeText(n int) string {
 	switch {
+	case n >= gib:
+		return fmt.Sprintf("%d GiB", n/gib)
 	case n >= mib:
 		return fmt.Sprintf("%d MiB", n/mib)
 	case n >= kib:

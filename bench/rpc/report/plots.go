@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"image/color"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -131,13 +132,13 @@ func (r *Results) dotPlot(title, axis string, logarithmic bool, list []series) (
 	p.Title.Text, p.X.Label.Text = title, axis
 	p.Title.Padding = titlePadding
 	p.Add(plotter.NewGrid())
-	largest := 0.0
+	smallest, largest := math.Inf(1), 0.0
 	for n, s := range list {
 		var points plotter.XYs
 		for row, name := range rows {
 			if v := s.values[name]; v > 0 {
 				points = append(points, plotter.XY{X: v, Y: float64(row)})
-				largest = max(largest, v)
+				smallest, largest = min(smallest, v), max(largest, v)
 			}
 		}
 		scatter, err := plotter.NewScatter(points)
@@ -152,7 +153,7 @@ func (r *Results) dotPlot(title, axis string, logarithmic bool, list []series) (
 	p.Legend.Top = true
 	if logarithmic {
 		p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, logTicks{}
-		p.X.Max = largest * logRoom
+		p.X.Min, p.X.Max = smallest/logMargin, largest*logRoom
 	} else {
 		p.X.Min, p.X.Max = 0, largest*legendRoom
 	}

@@ -129,7 +129,7 @@ func TestTargetsNameImplementations(t *testing.T) {
 
 func TestNumber(t *testing.T) {
 	for v, want := range map[float64]string{
-		0: "0", 0.0123: "0.012", 0.5: "0.500", 1: "1.00", 12.34: "12.3", 999: "999",
+		0: "0", 0.0123: "0.012", 0.5: "0.500", 1: "1", 12.34: "12.3", 999: "999",
 		1000: "1,000", 1234567: "1,234,567", -4096: "-4,096",
 	} {
 		if got := number(v); got != want {
