@@ -2,6 +2,7 @@ package caller
 
 import (
 	"context"
+	"slices"
 
 	rpc "github.com/simd-drive/go/muxio-rpc-service"
 )
@@ -28,14 +29,14 @@ type StreamFunc func(ctx context.Context, method rpc.MethodID, request rpc.Messa
 // first one outermost, and then through c.
 func Intercept(c rpc.Invoker, interceptors ...Interceptor) rpc.Invoker {
 	in := intercepted{unary: c.Invoke, stream: c.OpenCall}
-	for i := len(interceptors) - 1; i >= 0; i-- {
-		if fn := interceptors[i].Unary; fn != nil {
+	for _, outer := range slices.Backward(interceptors) {
+		if fn := outer.Unary; fn != nil {
 			next := in.unary
 			in.unary = func(ctx context.Context, method rpc.MethodID, request rpc.Message) ([]byte, error) {
 				return fn(ctx, method, request, next)
 			}
 		}
-		if fn := interceptors[i].Stream; fn != nil {
+		if fn := outer.Stream; fn != nil {
 			next := in.stream
 			in.stream = func(ctx context.Context, method rpc.MethodID, request rpc.Message) (rpc.ClientCall, error) {
 				return fn(ctx, method, request, next)

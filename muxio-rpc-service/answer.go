@@ -161,7 +161,7 @@ type sendContext struct{ *callContext }
 
 // Done implements [context.Context].
 func (c sendContext) Done() <-chan struct{} {
-	if c.callContext.Err() == context.DeadlineExceeded { //nolint:errorlint // the context's own values
+	if c.Err() == context.DeadlineExceeded { //nolint:errorlint // the context's own values
 		return nil
 	}
 	return c.callContext.Done()
