@@ -29,6 +29,7 @@ const (
 	lineWidth    = 1.5
 	legendRoom   = 1.35 // share of the axis that the legend takes beyond the largest value, linear
 	logRoom      = 6    // the same as a factor, logarithmic
+	logMargin    = 1.3  // factor between the smallest value and the axis
 )
 
 // plotFile is one plot that was written.
