@@ -49,11 +49,13 @@ type unaryRequest struct {
 	route   Route
 	request buffer
 	pooled  *[scratchBytes]byte // holds a small request
+	started bool                // the handler has the request; of the read loop
 }
 
 // Data implements sink.
 func (u *unaryRequest) Data(p []byte) {
 	if e := u.request.add(u.conn, p); e != nil {
+		u.ctx.end()
 		u.drop()
 		u.conn.refuseWith(u.header, u.stream, e)
 		return
@@ -72,16 +74,14 @@ func (u *unaryRequest) start() {
 		u.conn.refuseWith(u.header, u.stream, e)
 		return
 	}
+	u.started = true
 	go u.run()
 }
 
 // Cancel implements sink.
 func (u *unaryRequest) Cancel(cause error) {
-	u.conn.mu.Lock()
-	_, runs := u.conn.answers[u.id]
-	u.conn.mu.Unlock()
 	u.giveUp(cause)
-	if !runs {
+	if !u.started {
 		u.ctx.end()
 		u.drop()
 		u.stream.Release()
@@ -108,6 +108,19 @@ var scratch = sync.Pool{New: func() any { return new([scratchBytes]byte) }}
 // [runtime.Goexit], as a failing test inside a handler does. Answers are sent by
 // deferred calls, so that the caller of such a handler does not wait for ever.
 var errNoReturn = &Error{Code: Internal, Message: "the handler did not return"}
+
+// answered returns the error that a handler's error becomes. A handler that made a call
+// of its own may return what that failed with: that it was not begun holds for that
+// call and not for this one.
+func answered(err error) *Error {
+	e := ErrorFrom(err)
+	if e == nil || !e.Retriable() {
+		return e
+	}
+	begun := *e
+	begun.Reason = ""
+	return &begun
+}
 
 // run calls the handler and sends its answer.
 func (u *unaryRequest) run() {
@@ -143,7 +156,7 @@ func (u *unaryRequest) reply(response Message, err error) {
 	f := fields{metadata: u.ctx.responseMetadata()}
 	if err != nil {
 		body.Prefix = appendResponseHeader(head[:0], u.header, statusFail, f)
-		body.Bytes = AppendError(nil, ErrorFrom(err))
+		body.Bytes = AppendError(nil, answered(err))
 	} else {
 		f.size = announced(response.Len())
 		body.Prefix = appendResponseHeader(head[:0], u.header, statusOK, f)
@@ -185,7 +198,7 @@ func (c *Conn) answerInline(h header, route Route, request []byte) {
 	}
 	if err != nil {
 		response.release()
-		c.refuseWith(h, nil, ErrorFrom(err))
+		c.refuseWith(h, nil, answered(err))
 		return
 	}
 	var head [headerBytes + 1 + 12]byte

@@ -132,3 +132,35 @@ type deafReceiver struct{}
 func (deafReceiver) Data([]byte)  {}
 func (deafReceiver) End()         {}
 func (deafReceiver) Cancel(error) {}
+
+// An error of a call that a handler made says nothing of the call that it answers:
+// not that it was not begun.
+func TestHandlersDoNotPassOnThatACallWasNotBegun(t *testing.T) {
+	refused := &Error{Code: ResourceExhausted, Reason: ReasonNotStarted, Message: "elsewhere"}
+	for name, route := range map[string]Route{
+		"unary":  {Unary: func(context.Context, []byte, []byte) (Message, error) { return Message{}, refused }},
+		"inline": {Inline: true, Unary: func(context.Context, []byte, []byte) (Message, error) { return Message{}, refused }},
+		"stream": {Stream: func(context.Context, []byte, ServerCall) error { return refused }},
+		"stream with items": {Stream: func(_ context.Context, _ []byte, call ServerCall) error {
+			return errors.Join(call.Send(Message{}), refused)
+		}},
+	} {
+		c, _ := connect(t, Config{Handler: routes{echoMethod: route}}, Config{})
+		var err error
+		if route.Unary != nil {
+			_, err = c.Invoke(t.Context(), echoMethod, Message{})
+		} else {
+			var call ClientCall
+			for call, err = c.OpenCall(t.Context(), echoMethod, Message{}); err == nil; {
+				_, err = call.Receive()
+			}
+		}
+		var e *Error
+		if !errors.As(err, &e) || e.Code != ResourceExhausted || e.Message != "elsewhere" || e.Retriable() {
+			t.Errorf("%s: %#v", name, err)
+		}
+	}
+	if !refused.Retriable() {
+		t.Error("the handler's error was changed")
+	}
+}

@@ -88,7 +88,7 @@ func (call *serverCall) handle(ctx context.Context, request []byte, err error) e
 
 // finish sends what closes the response.
 func (call *serverCall) finish(err error) error {
-	e := ErrorFrom(err)
+	e := answered(err)
 	if e != nil && !call.begun {
 		call.head = appendResponseHeader(call.head[:0], call.header, statusFail, fields{metadata: call.ctx.responseMetadata()})
 		return call.out.Send(sendContext{&call.ctx}, muxio.Body{Prefix: call.head, Bytes: AppendError(nil, e), End: true})
