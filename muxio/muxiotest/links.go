@@ -73,7 +73,7 @@ func connectNet(t *testing.T, l net.Listener, plain bool) (a, b muxio.Transport,
 	if plain {
 		wrap = func(c net.Conn) io.ReadWriteCloser { return struct{ io.ReadWriteCloser }{c} }
 	}
-	a, b = streamconn.New(wrap(near), streamconn.Config{}), streamconn.New(wrap(far), streamconn.Config{})
+	a, b = streamconn.New(wrap(near), quiet), streamconn.New(wrap(far), quiet)
 	return a, b, func() { _ = near.Close() }
 }
 

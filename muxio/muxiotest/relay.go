@@ -20,9 +20,9 @@ const relayVariable = "MUXIO_TEST_RELAY"
 // relayTimeout bounds the life of a child that its parent forgets.
 const relayTimeout = 2 * time.Minute
 
-// relayConfig keeps the transports of the relay from sending pings: what it
-// passes on may be part of a frame.
-var relayConfig = streamconn.Config{PongTimeout: 2 * relayTimeout, PingInterval: relayTimeout}
+// quiet keeps a transport from sending pings of its own: what the relay passes on
+// may be part of a frame, and a [Monitor] sees the answers to them only.
+var quiet = streamconn.Config{PongTimeout: 2 * relayTimeout, PingInterval: relayTimeout}
 
 // connectProcess starts this program as a child that passes on what it reads from
 // its standard input to a socket of this process, and back. So both ends of the
@@ -38,7 +38,7 @@ func connectProcess(t *testing.T) (a, b muxio.Transport, kill func()) {
 	cmd := exec.CommandContext(t.Context(), program)
 	cmd.Env = append(os.Environ(), relayVariable+"="+l.Addr().String())
 	cmd.Stderr = t.Output()
-	process, err := streamconn.Command(cmd, streamconn.Config{})
+	process, err := streamconn.Command(cmd, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func connectProcess(t *testing.T) (a, b muxio.Transport, kill func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return process, streamconn.New(far, streamconn.Config{}), func() {
+	return process, streamconn.New(far, quiet), func() {
 		_ = cmd.Process.Kill() // it may have ended
 		<-process.Exited()
 	}
@@ -74,11 +74,11 @@ func relay(address string) error {
 	if err != nil {
 		return err
 	}
-	stdio, err := streamconn.Stdio(relayConfig)
+	stdio, err := streamconn.Stdio(quiet)
 	if err != nil {
 		return err
 	}
-	socket := streamconn.New(conn, relayConfig)
+	socket := streamconn.New(conn, quiet)
 	var directions sync.WaitGroup
 	directions.Go(func() { pass(stdio, socket) })
 	directions.Go(func() { pass(socket, stdio) })
