@@ -1,7 +1,6 @@
 package rpc
 
 import (
-	"context"
 	"sync"
 
 	"github.com/simd-drive/go/muxio"
@@ -32,14 +31,7 @@ func (c *Conn) refuseWith(h header, stream *muxio.RecvStream, e *Error) {
 }
 
 // giveUp implements running.
-func (c *call) giveUp(error) { c.ctx.cancel(context.Canceled) }
-
-// abandoned tells that the caller waits no more. After a timeout it may, and gets
-// the answer.
-func (c *call) abandoned() bool {
-	err := c.ctx.Err()
-	return err != nil && err != context.DeadlineExceeded //nolint:errorlint // the context's own values
-}
+func (c *call) giveUp(error) { c.ctx.giveUp() }
 
 // unaryRequest is a unary call of the peer: it collects the request, then runs
 // the handler in a goroutine of its own, which ends with the handler and is
@@ -145,7 +137,7 @@ func (u *unaryRequest) run() {
 // reply sends the outcome of the handler.
 func (u *unaryRequest) reply(response Message, err error) {
 	defer response.release()
-	if u.abandoned() {
+	if u.ctx.abandoned() {
 		return // the caller has gone: it gets no answer
 	}
 	body, head := muxio.Body{End: true}, scratch.Get().(*[scratchBytes]byte) //nolint:forcetypeassert // nothing else is in the pool
@@ -166,18 +158,6 @@ func (u *unaryRequest) reply(response Message, err error) {
 	if err := u.conn.session.SendMessage(sendContext{&u.ctx}, id, u.ctx.fields.priority, body); err != nil {
 		u.conn.session.CancelMessage(id, 0)
 	}
-}
-
-// sendContext is the context under which an answer is sent: a timeout that has
-// passed does not keep it back, for the caller may have a slower clock.
-type sendContext struct{ *callContext }
-
-// Done implements [context.Context].
-func (c sendContext) Done() <-chan struct{} {
-	if c.Err() == context.DeadlineExceeded { //nolint:errorlint // the context's own values
-		return nil
-	}
-	return c.callContext.Done()
 }
 
 // answerInline runs a handler in the read loop. The answer never waits: what is too

@@ -19,6 +19,8 @@ type callContext struct {
 	mu       sync.Mutex
 	done     chan struct{} // made by Done
 	err      error
+	gone     bool          // the caller has given the call up
+	left     chan struct{} // closed then; made by sendContext
 	after    []*afterFunc
 	response Metadata
 }
@@ -116,6 +118,25 @@ func (c *callContext) cancel(err error) {
 	}
 }
 
+// giveUp is cancel when the caller waits no more. A timeout may have come before.
+func (c *callContext) giveUp() {
+	c.mu.Lock()
+	if !c.gone && c.left != nil {
+		close(c.left)
+	}
+	c.gone = true
+	c.mu.Unlock()
+	c.cancel(context.Canceled)
+}
+
+// abandoned tells that the caller waits no more. After a timeout it may, and gets
+// the answer.
+func (c *callContext) abandoned() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.gone
+}
+
 // end is cancel when the handler has returned.
 func (c *callContext) end() {
 	if c.timer != nil {
@@ -129,4 +150,30 @@ func (c *callContext) responseMetadata() Metadata {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.response
+}
+
+// sendContext is the context under which an answer is sent: it ends when the caller
+// gives the call up. A timeout that has passed does not keep the answer back, for
+// the caller may have a slower clock.
+type sendContext struct{ *callContext }
+
+// Done implements [context.Context].
+func (c sendContext) Done() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.left == nil {
+		c.left = make(chan struct{})
+		if c.gone {
+			close(c.left)
+		}
+	}
+	return c.left
+}
+
+// Err implements [context.Context].
+func (c sendContext) Err() error {
+	if c.abandoned() {
+		return context.Canceled
+	}
+	return nil
 }

@@ -164,3 +164,56 @@ func TestHandlersDoNotPassOnThatACallWasNotBegun(t *testing.T) {
 		t.Error("the handler's error was changed")
 	}
 }
+
+// A call whose deadline has passed gets its answer all the same, because the caller's
+// clock may be slower. When the caller gives it up, it ends, also while its answer
+// waits for credit.
+func TestCallPastItsDeadlineCanBeGivenUp(t *testing.T) {
+	large := Message{Bytes: make([]byte, 1<<20)}
+	for name, route := range map[string]Route{
+		"unary": {Unary: func(context.Context, []byte, []byte) (Message, error) { return large, nil }},
+		"unary, late": {Unary: func(ctx context.Context, _, _ []byte) (Message, error) {
+			<-ctx.Done()
+			return large, nil
+		}},
+		"stream": {Stream: func(_ context.Context, _ []byte, call ServerCall) error { return call.Send(large) }},
+		"stream, late": {Stream: func(ctx context.Context, _ []byte, call ServerCall) error {
+			<-ctx.Done()
+			return call.Send(large)
+		}},
+		"stream, error": {Stream: func(_ context.Context, _ []byte, call ServerCall) error {
+			return errors.Join(call.Send(Message{Bytes: large.Bytes[:muxio.InitialCredit-50]}), call.Send(large), errors.New(string(large.Bytes)))
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a, b := muxio.Pipe()
+				s, err := NewConn(b, Config{Role: muxio.Responder, Handler: routes{echoMethod: route}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				c, err := muxio.NewSession(a, muxio.Config{ // a caller that grants nothing
+					Role: muxio.Initiator, Accept: func(*muxio.RecvStream) muxio.Receiver { return deafReceiver{} },
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				w := c.OpenStream(muxio.Normal)
+				call := appendCallHeader(nil, w.ID(), echoMethod, fields{timeout: time.Second})
+				if err := w.Send(t.Context(), muxio.Body{Prefix: call, Bytes: appendSize(nil, 0), End: true}); err != nil {
+					t.Fatal(err)
+				}
+				<-time.After(2 * time.Second)
+				w.Cancel(uint32(DeadlineExceeded))
+				synctest.Wait()
+				s.mu.Lock()
+				if s.calls != 0 {
+					t.Errorf("%d calls run", s.calls)
+				}
+				s.mu.Unlock()
+				_ = c.Close(muxio.CloseReason{Code: muxio.CloseNormal})
+				s.Wait()
+			})
+		})
+	}
+}

@@ -25,14 +25,15 @@ type serverCall struct {
 // bytes; nil when the call is refused. stream is nil when they are all there.
 func (c *Conn) startServerCall(h header, stream *muxio.RecvStream, id uint32, route Route, f fields) sink {
 	s := &serverCall{call: call{conn: c, id: id, stream: stream, header: h}, route: route}
-	if e := c.beginCall(id, s); e != nil {
+	s.ctx.start(c, f)
+	s.in.init(c.cfg.MaxMessageBytes)
+	s.in.attach(stream)
+	s.out = c.session.OpenStream(f.priority)
+	if e := c.beginCall(id, s); e != nil { // last, because the end of the connection gives up what has begun
+		s.ctx.end()
 		c.refuseWith(h, stream, e)
 		return nil
 	}
-	s.ctx.start(c, f)
-	s.out = c.session.OpenStream(f.priority)
-	s.in.init(c.cfg.MaxMessageBytes)
-	s.in.attach(stream)
 	go s.run()
 	return s
 }
@@ -48,7 +49,7 @@ func (call *serverCall) Cancel(cause error) { call.giveUp(cause) }
 
 // giveUp implements running.
 func (call *serverCall) giveUp(cause error) {
-	call.ctx.cancel(context.Canceled) // first, so that run knows when the handler returns what Receive fails with
+	call.ctx.giveUp() // first, so that run knows when the handler returns what Receive fails with
 	if errors.Is(cause, muxio.ErrCanceled) {
 		call.in.fail(errGivenUp)
 	} else {
@@ -66,13 +67,21 @@ func (call *serverCall) run() {
 	var err error = errNoReturn
 	ctx, ended := call.conn.observe(&call.ctx, CallInfo{Method: call.header.method, Name: call.route.Name, Incoming: true, Streaming: true})
 	defer func() {
-		if call.abandoned() || call.finish(err) != nil {
-			call.out.Cancel(uint32(Canceled))
+		if call.ctx.abandoned() || call.finish(err) != nil {
+			call.out.Cancel(uint32(codeOf(err)))
 		}
 		ended(err, 0)
 	}()
 	request, err2 := call.Receive()
 	err = call.handle(ctx, request, err2)
+}
+
+// codeOf returns the code for a response that is cancelled: that of the error.
+func codeOf(err error) Code {
+	if e := ErrorFrom(err); e != nil {
+		return e.Code
+	}
+	return Canceled
 }
 
 // handle passes the request to the handler.
@@ -97,12 +106,12 @@ func (call *serverCall) finish(err error) error {
 	if e != nil {
 		closing = appendFailure(closing[:1], e)
 	}
-	return call.send(closing, Message{}, true)
+	return call.send(sendContext{&call.ctx}, closing, Message{}, true)
 }
 
 // send sends m behind prefix, and the response header in front when it is the
 // first to be sent.
-func (call *serverCall) send(prefix []byte, m Message, end bool) error {
+func (call *serverCall) send(ctx context.Context, prefix []byte, m Message, end bool) error {
 	defer m.release()
 	call.head = call.head[:0]
 	if !call.begun {
@@ -110,7 +119,7 @@ func (call *serverCall) send(prefix []byte, m Message, end bool) error {
 		call.begun = true
 	}
 	call.head = append(call.head, prefix...)
-	return call.out.Send(sendContext{&call.ctx}, muxio.Body{
+	return call.out.Send(ctx, muxio.Body{
 		Prefix: call.head, Bytes: m.Bytes, More: m.More, Owner: m.Owner, End: end,
 	})
 }
@@ -124,7 +133,7 @@ func (call *serverCall) Receive() ([]byte, error) {
 		return nil, err
 	case call.conn.base.Err() != nil:
 		return nil, unavailable(call.conn.session.Err())
-	case call.abandoned():
+	case call.ctx.abandoned():
 		return nil, errGivenUp
 	case call.ctx.Err() != nil:
 		return nil, ErrorFrom(call.ctx.Err())
@@ -141,5 +150,5 @@ func (call *serverCall) Send(m Message) error {
 		return Errorf(ResourceExhausted, "message of %d bytes, limit MaxMessageBytes is %d", n, call.conn.cfg.MaxMessageBytes)
 	}
 	var size [10]byte
-	return call.conn.callError(call.send(appendSize(size[:0], n), m, false))
+	return call.conn.callError(call.send(&call.ctx, appendSize(size[:0], n), m, false))
 }

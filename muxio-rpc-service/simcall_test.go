@@ -32,8 +32,6 @@ type order struct {
 	Back   uint8  // how many calls back nest
 }
 
-const orderBytes = 26
-
 func (o order) encode() []byte {
 	b, err := binary.Append(nil, binary.LittleEndian, o)
 	if err != nil {
@@ -185,8 +183,7 @@ func orCutShort(err error) error {
 // call makes the call that the order is for, and returns its outcome. An outcome with
 // DataLoss and without simReason is a defect.
 func (o order) call(ctx context.Context, c *Conn, method MethodID) error {
-	switch method {
-	case simUnary, simInline, simUnknown:
+	if method == simUnary || method == simInline || method == simUnknown {
 		got, err := c.Invoke(ctx, method, Message{Bytes: o.encode()})
 		if err == nil && !bytes.Equal(got, o.response()) {
 			err = Errorf(DataLoss, "response to order %d has %d other bytes", o.Seed, len(got))

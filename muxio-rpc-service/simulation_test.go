@@ -35,7 +35,7 @@ func TestSimulation(t *testing.T) {
 	}
 	for _, seed := range seeds {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { newSimWorld(t, seed).run() })
+			synctest.Test(t, func(t *testing.T) { newSimWorld(t, rand.New(rand.NewPCG(seed, 77))).run() })
 			if t.Failed() {
 				t.Logf("again with: go test -run TestSimulation -simseed=%d", seed)
 			}
@@ -56,9 +56,8 @@ type simWorld struct {
 	failed   atomic.Int64
 }
 
-func newSimWorld(t *testing.T, seed uint64) *simWorld {
+func newSimWorld(t *testing.T, r *rand.Rand) *simWorld {
 	t.Helper()
-	r := rand.New(rand.NewPCG(seed, 77))
 	w := &simWorld{t: t, random: r, bytes: 1 << 17, delay: []time.Duration{time.Microsecond, 20 * time.Millisecond, time.Second}[r.IntN(3)]}
 	switch r.IntN(4) {
 	case 0:
@@ -89,10 +88,15 @@ func (w *simWorld) run() {
 		})
 	}
 	clients.Wait()
+	w.wantAllEnded()
+	w.t.Logf("%d calls, %d of them failed; pieces of up to %d bytes, delays of up to %v", w.calls.Load(), w.failed.Load(), w.largest, w.delay)
+}
+
+// wantAllEnded wants every call that began to have ended, at both ends.
+func (w *simWorld) wantAllEnded() {
 	if begun, ended := w.observed.begun.Load(), w.observed.ended.Load(); begun != ended || begun == 0 {
 		w.t.Errorf("the observers saw %d calls begin and %d end", begun, ended)
 	}
-	w.t.Logf("%d calls, %d of them failed; pieces of up to %d bytes, delays of up to %v", w.calls.Load(), w.failed.Load(), w.largest, w.delay)
 }
 
 // simConnection is one connection of a client.
@@ -170,30 +174,45 @@ func (c *simConnection) fate(r *rand.Rand) func() {
 	return func() {}
 }
 
+// simQuiet is how long what is under way may take to arrive, on the slowest link.
+const simQuiet = 10 * time.Minute
+
 // wantQuiet wants nothing to be left of calls that have ended, on a connection that
 // lives.
 func (c *simConnection) wantQuiet() {
-	t := c.world.t
-	<-time.After(10*c.world.delay + time.Second) // what is under way
+	left := c.left()
+	for begin := time.Now(); left != "" && time.Since(begin) < simQuiet; left = c.left() {
+		<-time.After(time.Second)
+	}
+	if left != "" {
+		c.world.t.Error(left)
+	}
+	for name, conn := range map[string]*Conn{"client": c.client, "server": c.server} {
+		if err := conn.Err(); err != nil {
+			c.world.t.Errorf("%s: the connection has ended: %v", name, err)
+		}
+	}
+}
+
+// left returns what is left of calls; nothing is "".
+func (c *simConnection) left() string {
 	for name, conn := range map[string]*Conn{"client": c.client, "server": c.server} {
 		conn.mu.Lock()
 		pending, answers, calls := len(conn.pending), len(conn.answers), conn.calls
 		conn.mu.Unlock()
-		if pending+answers+calls > 0 || conn.buffered.Load() != 0 {
-			t.Errorf("%s: %d calls are pending, %d run, %d answers wait, %d bytes are reserved", name, pending, answers, calls, conn.buffered.Load())
-		}
-		if err := conn.Err(); err != nil {
-			t.Errorf("%s: the connection has ended: %v", name, err)
+		if reserved := conn.buffered.Load(); pending+answers+calls > 0 || reserved != 0 {
+			return fmt.Sprintf("%s: %d calls are pending, %d run, %d answers wait, %d bytes are reserved", name, pending, answers, calls, reserved)
 		}
 	}
 	for _, from := range []muxio.Role{muxio.Initiator, muxio.Responder} {
 		if ids := c.monitor.Unfinished(from); len(ids) > 0 {
-			t.Errorf("role %d has unfinished streams %d", from, ids)
+			return fmt.Sprintf("role %d has unfinished streams %d", from, ids)
 		}
 		if n := c.monitor.Outstanding(from); n >= muxio.InitialConnCredit/4 {
-			t.Errorf("role %d is owed %d bytes of the connection's window", from, n)
+			return fmt.Sprintf("role %d is owed %d bytes of the connection's window", from, n)
 		}
 	}
+	return ""
 }
 
 // simPlan is one call.

@@ -111,12 +111,19 @@ func TestErrorFrom(t *testing.T) {
 func FuzzParseError(f *testing.F) {
 	f.Add(AppendError(nil, &Error{Code: NotFound, Reason: "quota.daily", Message: "é"}))
 	f.Add([]byte("\x05\xff\xff\xff\xff\xff\x01"))
+	f.Add(AppendError(nil, &Error{Code: Aborted, Details: []Detail{{Type: "a.b", Value: []byte{1, 2}}, {}}}))
+	f.Add([]byte("\x05\x00\x00\x00"))
+	f.Add([]byte("\x05\x00\x00\x11"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		e, err := ParseError(b)
 		if err != nil {
 			return
 		}
-		replaced := strings.ContainsRune(e.Reason+e.Message, utf8.RuneError)
+		texts := e.Reason + e.Message
+		for _, d := range e.Details {
+			texts += d.Type
+		}
+		replaced := strings.ContainsRune(texts, utf8.RuneError)
 		if !replaced && !bytes.Equal(AppendError(nil, e), b) {
 			t.Errorf("%x came back as %x", b, AppendError(nil, e))
 		}
