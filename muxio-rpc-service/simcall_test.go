@@ -27,7 +27,7 @@ type order struct {
 	Size   uint32 // of the response or of each item, in bytes
 	Filler uint32 // bytes of the request behind the order
 	Items  uint32 // of each direction
-	Slow   uint32 // milliseconds that the answering end takes, for all items together
+	Slow   uint32 // microseconds that the answering end takes, for all items together
 	Fail   Code   // with which the call fails in the end; 0 for none
 	Back   uint8  // how many calls back nest
 }
@@ -82,7 +82,7 @@ func (o order) pause(ctx context.Context, parts uint32) error {
 		return ctx.Err()
 	}
 	select {
-	case <-time.After(time.Duration(o.Slow) * time.Millisecond / time.Duration(parts)):
+	case <-time.After(time.Duration(o.Slow) * time.Microsecond / time.Duration(parts)):
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

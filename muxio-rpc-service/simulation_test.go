@@ -46,11 +46,13 @@ func TestSimulation(t *testing.T) {
 // simWorld is one simulation.
 type simWorld struct {
 	t        *testing.T
-	random   *rand.Rand // of run
-	largest  int        // piece of a link, in bytes
+	random   *rand.Rand    // of run
+	second   time.Duration // what it takes for one
+	largest  int           // piece of a link, in bytes
 	delay    time.Duration
 	bytes    int // about how many a call has
 	maxCalls int
+	connect  func(seed uint64) (a, b muxio.Transport, kill func())
 	observed simObserver
 	calls    atomic.Int64
 	failed   atomic.Int64
@@ -58,7 +60,7 @@ type simWorld struct {
 
 func newSimWorld(t *testing.T, r *rand.Rand) *simWorld {
 	t.Helper()
-	w := &simWorld{t: t, random: r, bytes: 1 << 17, delay: []time.Duration{time.Microsecond, 20 * time.Millisecond, time.Second}[r.IntN(3)]}
+	w := &simWorld{t: t, random: r, second: time.Second, bytes: 1 << 17, delay: []time.Duration{time.Microsecond, 20 * time.Millisecond, time.Second}[r.IntN(3)]}
 	switch r.IntN(4) {
 	case 0:
 		w.largest, w.bytes = 1, 200
@@ -71,6 +73,11 @@ func newSimWorld(t *testing.T, r *rand.Rand) *simWorld {
 	}
 	if r.IntN(3) == 0 {
 		w.maxCalls = 1 + r.IntN(5)
+	}
+	w.connect = func(seed uint64) (a, b muxio.Transport, kill func()) {
+		l := newSimLink(seed, w.largest, w.delay)
+		a, b = l.ends()
+		return a, b, l.kill
 	}
 	return w
 }
@@ -104,15 +111,16 @@ type simConnection struct {
 	world   *simWorld
 	client  *Conn
 	server  *Conn
-	link    *simLink
+	kill    func() // of the link
 	monitor *muxiotest.Monitor
 	ended   atomic.Bool // something ends it before its calls have
 }
 
 // connection opens a connection, makes calls over it, and ends it in some way.
 func (w *simWorld) connection(r *rand.Rand) {
-	c := &simConnection{world: w, link: newSimLink(r.Uint64(), w.largest, w.delay)}
-	a, b := c.link.ends()
+	c := &simConnection{world: w}
+	a, b, kill := w.connect(r.Uint64())
+	c.kill = kill
 	a, b, c.monitor = muxiotest.Watch(a, b)
 	cfg := Config{Handler: simRoutes(), Observer: w.observed.observe, MaxCalls: w.maxCalls}
 	var err error
@@ -148,7 +156,7 @@ func (w *simWorld) connection(r *rand.Rand) {
 
 // fate returns what happens to the connection while calls run, for good or ill.
 func (c *simConnection) fate(r *rand.Rand) func() {
-	after := time.Duration(r.Int64N(int64(5 * time.Second)))
+	after := c.world.upTo(r, 5)
 	reason := muxio.CloseReason{Code: muxio.CloseGoingAway, Text: "fate"}
 	happens := func(what func()) func() {
 		return func() {
@@ -159,7 +167,7 @@ func (c *simConnection) fate(r *rand.Rand) func() {
 	}
 	switch r.IntN(8) {
 	case 0, 1:
-		return happens(c.link.kill)
+		return happens(c.kill)
 	case 2:
 		return happens(func() { _ = c.client.Close(reason) })
 	case 3:
@@ -182,7 +190,7 @@ const simQuiet = 10 * time.Minute
 func (c *simConnection) wantQuiet() {
 	left := c.left()
 	for begin := time.Now(); left != "" && time.Since(begin) < simQuiet; left = c.left() {
-		<-time.After(time.Second)
+		<-time.After(c.world.second)
 	}
 	if left != "" {
 		c.world.t.Error(left)
@@ -225,24 +233,29 @@ type simPlan struct {
 	priority muxio.Priority
 }
 
+// upTo returns a time of up to n seconds of the world.
+func (w *simWorld) upTo(r *rand.Rand, n int64) time.Duration {
+	return 1 + time.Duration(r.Int64N(n*int64(w.second)))
+}
+
 // plan makes up a call.
 func (w *simWorld) plan(r *rand.Rand) simPlan {
 	p := simPlan{
 		method:   MethodID(r.Uint64N(6)) + simUnary,
-		begin:    time.Duration(r.Int64N(int64(time.Second))),
+		begin:    w.upTo(r, 1),
 		priority: muxio.Priority(r.IntN(3)),
 	}
 	p.order = order{Seed: r.Uint64(), Size: uint32(r.IntN(w.bytes)), Filler: uint32(r.IntN(w.bytes)), Items: r.Uint32N(6)}
 	if r.IntN(2) == 0 {
-		p.order.Slow = r.Uint32N(3000)
+		p.order.Slow = uint32(w.upTo(r, 3) / time.Microsecond)
 	}
 	switch r.IntN(10) {
 	case 0, 1:
 		p.order.Fail = Code(1 + r.IntN(16))
 	case 2:
-		p.cancel = time.Duration(1 + r.Int64N(int64(2*time.Second)))
+		p.cancel = w.upTo(r, 2)
 	case 3:
-		p.timeout = time.Duration(1 + r.Int64N(int64(2*time.Second)))
+		p.timeout = w.upTo(r, 2)
 	}
 	if r.IntN(5) == 0 {
 		p.order.Back = uint8(r.IntN(4))
