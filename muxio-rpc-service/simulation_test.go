@@ -182,14 +182,15 @@ func (c *simConnection) fate(r *rand.Rand) func() {
 	return func() {}
 }
 
-// simQuiet is how long what is under way may take to arrive, on the slowest link.
-const simQuiet = 10 * time.Minute
+// simQuiet is how many seconds what is under way may take to arrive, on the slowest
+// link.
+const simQuiet = 600
 
 // wantQuiet wants nothing to be left of calls that have ended, on a connection that
 // lives.
 func (c *simConnection) wantQuiet() {
 	left := c.left()
-	for begin := time.Now(); left != "" && time.Since(begin) < simQuiet; left = c.left() {
+	for begin := time.Now(); left != "" && time.Since(begin) < simQuiet*c.world.second; left = c.left() {
 		<-time.After(c.world.second)
 	}
 	if left != "" {

@@ -16,8 +16,8 @@ import (
 var soakTime = flag.Duration("soak", 3*time.Second, "how long TestSoak runs")
 
 const (
-	// soakSecond is what the soak test takes for a second of the simulation.
-	soakSecond = 20 * time.Millisecond
+	// soakUnit is what a second of the simulation is here.
+	soakUnit = 20 * time.Millisecond
 	// soakClients is how many connections there are at a time.
 	soakClients = 8
 	// soakHeapBytes is by how much the heap may grow between the first third and
@@ -30,7 +30,7 @@ const (
 // left of them: no goroutine and no memory.
 func TestSoak(t *testing.T) {
 	w := newSimWorld(t, rand.New(rand.NewPCG(1, 2)))
-	w.second, w.bytes, w.maxCalls = soakSecond, 1<<17, 0
+	w.second, w.bytes, w.maxCalls = soakUnit, 1<<17, 0
 	w.connect = func(uint64) (a, b muxio.Transport, kill func()) { return connectTCP(t) }
 	goroutines := runtime.NumGoroutine()
 	warm := soak(w, *soakTime/3)
@@ -40,7 +40,7 @@ func TestSoak(t *testing.T) {
 		t.Errorf("the heap has grown from %d to %d bytes", warm, end)
 	}
 	for begin := time.Now(); runtime.NumGoroutine() > goroutines && time.Since(begin) < hangGuard; {
-		<-time.After(soakSecond) // those of the runtime, of timers
+		<-time.After(soakUnit) // those of the runtime, of timers
 	}
 	if n := runtime.NumGoroutine(); n > goroutines {
 		stacks := make([]byte, 1<<20)
