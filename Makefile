@@ -26,7 +26,7 @@ PACKAGES  = $(MODULES:%=./%/...)
 
 .DEFAULT_GOAL := help
 .PHONY: help build programs vet test test32 race purego alone fuzz cross bench benchcmp \
-	powercut mutants interop-format fmt fmt-check lint verify tidy tidy-check check tools clean
+	bench-rpc js autobahn powercut mutants interop-format fmt fmt-check lint verify tidy tidy-check check tools clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -41,6 +41,7 @@ programs: ## Build the programs drive and drive-ws-server into .bin/
 vet: ## Run go vet over every module, tests included
 	$(GO) vet $(PACKAGES)
 	$(GO) vet -tags interop ./drive-core
+	$(GO) vet -tags autobahn ./muxio-ws-server ./muxio-ws-client
 
 test: $(TEST) ## Run every test of every module
 	$(TEST) $(TESTFLAGS) $(PACKAGES)
@@ -61,6 +62,16 @@ race: $(TEST) ## Run every test under the race detector (needs a C compiler)
 
 purego: $(TEST) ## Run the engine's tests without assembly
 	$(TEST) -tags=purego $(TESTFLAGS) ./drive-core/...
+
+js: ## Test muxio-js in Node and in Chromium, which is installed when it is missing (needs Node)
+	@if command -v node >/dev/null; then \
+		GO='$(GO)' sh muxio-js/test/run.sh; \
+	else \
+		echo '*** SKIPPED: muxio-js is tested in Node, and there is none ***'; \
+	fi
+
+autobahn: ## Try both ends of a WebSocket with the Autobahn suite (needs Python 2.7)
+	@GO='$(GO)' sh tools/autobahn.sh
 
 powercut: ## Take the power away from a drive on ext4 (Linux, root, /dev/fuse); installs what it needs
 	@sh tools/powercut/prepare.sh && cd tools/powercut && GOWORK=off $(GO) test -count=1 -timeout=15m -v ./...
@@ -94,6 +105,14 @@ cross: ## Build for every platform that is promised, vet the tests for three of 
 bench: ## Compare with other systems; BENCHFLAGS go to the program
 	$(GO) run ./bench $(BENCHFLAGS)
 
+bench-rpc: ## Compare calls with those of other systems: docs/rpc.md (some ten minutes)
+	@if command -v cargo >/dev/null; then \
+		CARGO_TARGET_DIR=$(BIN)/rust-rpc cargo build --quiet --release --locked --manifest-path bench/rust-rpc/Cargo.toml; \
+	else \
+		echo '*** SKIPPED: the original is not measured, it needs cargo ***'; \
+	fi
+	$(GO) run ./bench/cmd/rpcbench report -o docs/rpc.md $(BENCHFLAGS)
+
 benchcmp: $(BIN)/.tools ## Compare Go benchmarks with those of another commit: REF=main [MODULES=muxio]
 	@set -e; old=$$(mktemp -d); trap 'git worktree remove --force "$$old"' EXIT; \
 	git worktree add --quiet --detach "$$old" $(REF); \
@@ -112,16 +131,17 @@ lint: $(BIN)/.tools ## Run the linters over every module
 	$(LINT) run --build-tags interop ./drive-core/...
 	cd tools && GOWORK=off $(LINT) run ./...
 	cd tools/powercut && GOWORK=off $(LINT) run ./...
+	cd muxio-js/test/peer && GOWORK=off $(LINT) run ./...
 
 verify: ## Check the rules of the repository itself: imports, go.mod files, documents
 	GOWORK=off $(GO) test -C tools ./...
 	GOWORK=off $(GO) run -C tools ./verify $(CURDIR)
 
 tidy: ## Tidy the go.mod of every module
-	@for m in $(MODULES) tools tools/powercut; do ( cd $$m && GOWORK=off $(GO) mod tidy ) || exit 1; done
+	@for m in $(MODULES) tools tools/powercut muxio-js/test/peer; do ( cd $$m && GOWORK=off $(GO) mod tidy ) || exit 1; done
 
 tidy-check: ## Fail when a go.mod or go.sum is not tidy
-	@bad=0; for m in $(MODULES) tools tools/powercut; do ( cd $$m && GOWORK=off $(GO) mod tidy -diff ) || { echo "$$m is not tidy"; bad=1; }; done; exit $$bad
+	@bad=0; for m in $(MODULES) tools tools/powercut muxio-js/test/peer; do ( cd $$m && GOWORK=off $(GO) mod tidy -diff ) || { echo "$$m is not tidy"; bad=1; }; done; exit $$bad
 
 check: fmt-check vet lint verify build test ## What a change must pass before it is handed in
 

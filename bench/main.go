@@ -13,6 +13,8 @@ import (
 	"os"
 	"os/signal"
 	"time"
+
+	"github.com/simd-drive/go/bench/machine"
 )
 
 // settings are what the command line sets.
@@ -67,7 +69,7 @@ func run(ctx context.Context, s settings) error {
 	defer func() { _ = os.RemoveAll(dir) }() // it is temporary, and ours alone
 	s.dir = dir
 	out := os.Stdout
-	fmt.Fprintln(out, machine())
+	fmt.Fprintln(out, machine.This())
 	for _, g := range groups {
 		rows, stop, err := g.rows(ctx, s)
 		if err != nil {

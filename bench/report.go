@@ -1,12 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
-	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -93,24 +90,4 @@ func latency(d time.Duration) string {
 		return ""
 	}
 	return d.Round(100 * time.Nanosecond).String()
-}
-
-// machine names where the figures come from.
-func machine() string {
-	return fmt.Sprintf("%s, %d CPUs, %s/%s, %s", cpuModel(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
-}
-
-// cpuModel reads the processor's name where the system tells it.
-func cpuModel() string {
-	f, err := os.Open("/proc/cpuinfo")
-	if err != nil {
-		return "unnamed processor"
-	}
-	defer func() { _ = f.Close() }() // it was only read
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if name, ok := strings.CutPrefix(lines.Text(), "model name"); ok {
-			return strings.TrimLeft(name, " \t:")
-		}
-	}
-	return "unnamed processor"
 }

@@ -8,30 +8,38 @@ import (
 	"github.com/simd-drive/go/muxio"
 	"github.com/simd-drive/go/muxio-rpc-caller/callertest"
 	rpc "github.com/simd-drive/go/muxio-rpc-service"
+	"github.com/simd-drive/go/muxio/muxiotest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	muxiotest.RelayIfChild()
+	goleak.VerifyTestMain(m)
+}
 
-// connect joins two ends in memory.
-func connect(t *testing.T, client, server rpc.Config) (c, s *rpc.Conn, kill func()) {
+// start starts a connection over one end of a link.
+func start(t *testing.T, over muxio.Transport, cfg rpc.Config, role muxio.Role) *rpc.Conn {
 	t.Helper()
-	a, b := muxio.Pipe()
-	client.Role, server.Role = muxio.Initiator, muxio.Responder
-	c, err := rpc.NewConn(a, client)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err = rpc.NewConn(b, server)
+	cfg.Role = role
+	c, err := rpc.NewConn(over, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		_ = c.Close(muxio.CloseReason{Code: muxio.CloseNormal})
-		_ = s.Close(muxio.CloseReason{Code: muxio.CloseNormal})
 		c.Wait()
-		s.Wait()
 	})
-	return c, s, func() { _ = a.Close(muxio.CloseReason{Code: muxio.CloseGoingAway, Text: "killed"}) }
+	return c
 }
 
-func TestCallsInMemory(t *testing.T) { callertest.Run(t, connect) }
+// TestCalls runs the suite over every link: in memory, TCP, a Unix socket, the
+// standard streams of a child process.
+func TestCalls(t *testing.T) {
+	for _, link := range muxiotest.Links() {
+		t.Run(link.Name, func(t *testing.T) {
+			callertest.Run(t, func(t *testing.T, client, server rpc.Config) (c, s *rpc.Conn, kill func()) {
+				a, b, kill := link.Watched(t)
+				return start(t, a, client, muxio.Initiator), start(t, b, server, muxio.Responder), kill
+			})
+		})
+	}
+}

@@ -8,11 +8,15 @@ import (
 	"github.com/simd-drive/go/muxio"
 	"github.com/simd-drive/go/muxio-rpc-endpoint/endpointtest"
 	rpc "github.com/simd-drive/go/muxio-rpc-service"
+	"github.com/simd-drive/go/muxio/muxiotest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	muxiotest.RelayIfChild()
+	goleak.VerifyTestMain(m)
+}
 
-// start starts a connection over one end of a pipe.
+// start starts a connection over one end of a link.
 func start(t *testing.T, over muxio.Transport, cfg rpc.Config, role muxio.Role) *rpc.Conn {
 	t.Helper()
 	cfg.Role = role
@@ -27,20 +31,21 @@ func start(t *testing.T, over muxio.Transport, cfg rpc.Config, role muxio.Role) 
 	return c
 }
 
-// connect joins two ends in memory.
-func connect(t *testing.T, client, server rpc.Config) (c, s *rpc.Conn, kill func()) {
-	t.Helper()
-	a, b := muxio.Pipe()
-	c, s = start(t, a, client, muxio.Initiator), start(t, b, server, muxio.Responder)
-	return c, s, func() { _ = a.Close(muxio.CloseReason{Code: muxio.CloseGoingAway, Text: "killed"}) }
+// TestAnswers runs the suite over every link: in memory, TCP, a Unix socket, the
+// standard streams of a child process.
+func TestAnswers(t *testing.T) {
+	for _, link := range muxiotest.Links() {
+		t.Run(link.Name, func(t *testing.T) {
+			connect := func(t *testing.T, client, server rpc.Config) (c, s *rpc.Conn, kill func()) {
+				a, b, kill := link.Watched(t)
+				return start(t, a, client, muxio.Initiator), start(t, b, server, muxio.Responder), kill
+			}
+			serve := func(t *testing.T, server rpc.Config) muxio.Transport {
+				a, b, _ := link.Connect(t)
+				start(t, b, server, muxio.Responder)
+				return a
+			}
+			endpointtest.Run(t, connect, serve)
+		})
+	}
 }
-
-// serveRaw answers at one end of a pipe and returns the other.
-func serveRaw(t *testing.T, server rpc.Config) muxio.Transport {
-	t.Helper()
-	a, b := muxio.Pipe()
-	start(t, b, server, muxio.Responder)
-	return a
-}
-
-func TestAnswersInMemory(t *testing.T) { endpointtest.Run(t, connect, serveRaw) }

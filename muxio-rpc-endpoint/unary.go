@@ -10,8 +10,9 @@ import (
 // it aliases stay valid until the response has been sent, so the response may
 // refer to the request; neither may be kept longer.
 //
-// It fails with [ErrNoHandler], [ErrNoMethod] or a [*ConflictError].
-func Handle[Req, Resp any](e *Endpoint, m rpc.Method[Req, Resp], fn func(ctx context.Context, req Req) (Resp, error)) error {
+// Options say how it is run. It fails with [ErrNoHandler], [ErrNoMethod] or a
+// [*ConflictError].
+func Handle[Req, Resp any](e *Endpoint, m rpc.Method[Req, Resp], fn func(ctx context.Context, req Req) (Resp, error), opts ...HandleOption) error {
 	if fn == nil {
 		return ErrNoHandler
 	}
@@ -22,8 +23,22 @@ func Handle[Req, Resp any](e *Endpoint, m rpc.Method[Req, Resp], fn func(ctx con
 		response: m.Response(),
 		fn:       fn,
 	}
-	return e.register(m.ID(), rpc.Route{Name: m.Name(), Unary: u.route})
+	route := rpc.Route{Name: m.Name(), Unary: u.route}
+	for _, opt := range opts {
+		opt(&route)
+	}
+	return e.register(m.ID(), route)
 }
+
+// HandleOption says how the handler of a unary method is run.
+type HandleOption func(*rpc.Route)
+
+// Inline lets a handler run in the connection's read loop, which saves handing the
+// call over to a goroutine. It is for handlers that are quick and certain to return:
+// one must not block, not wait for other calls, and not call the peer; while it runs,
+// nothing else is received on its connection. Its context carries neither metadata
+// nor a deadline: calls that have them are handed over all the same.
+func Inline() HandleOption { return func(r *rpc.Route) { r.Inline = true } }
 
 // unary answers the calls of one method.
 type unary[Req, Resp any] struct {

@@ -12,6 +12,16 @@ type Message struct {
 	// transport. It pins memory that the garbage collector does not know,
 	// such as a file mapping behind a slice in More.
 	Owner any
+	// Release, unless nil, is called once when the bytes are no longer needed:
+	// they were handed to the transport, or will not be. It must not block.
+	Release func()
+}
+
+// release calls Release.
+func (m Message) release() {
+	if m.Release != nil {
+		m.Release()
+	}
 }
 
 // Len returns the size of the encoded message in bytes.
@@ -86,6 +96,12 @@ type Route struct {
 	// been sent. The response is encoded into dst, an empty buffer with some
 	// capacity that belongs to the connection.
 	Unary func(ctx context.Context, request, dst []byte) (Message, error)
+
+	// Inline says that Unary is so quick and certain to return that the
+	// connection may run it in its read loop, which saves handing it over. It
+	// must not block, and not call the peer. Calls with a timeout or metadata
+	// are handed over all the same.
+	Inline bool
 
 	// Stream answers a streaming call. request is its first message, valid
 	// until the first Receive. The call ends when Stream returns.

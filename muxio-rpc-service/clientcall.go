@@ -18,7 +18,9 @@ type clientCall struct {
 	// unwatch ends the watch over ctx.
 	unwatch func() bool
 
-	prefix [headerBytes + 10]byte // of the message being sent
+	head     []byte // of the message being sent
+	metadata *Metadata
+	ended    func(error, int) // tells the observer, once
 
 	mu       sync.Mutex
 	stream   *muxio.RecvStream // of the response, once it has begun
@@ -31,15 +33,21 @@ func (c *Conn) OpenCall(ctx context.Context, method MethodID, request Message) (
 	if err := ctx.Err(); err != nil {
 		return nil, ErrorFrom(err)
 	}
-	call := &clientCall{conn: c, ctx: ctx, out: c.session.OpenStream()}
+	f, metadata, err := callFields(ctx)
+	if err != nil {
+		return nil, err
+	}
+	call := &clientCall{conn: c, metadata: metadata, out: c.session.OpenStream(f.priority)}
+	call.ctx, call.ended = c.observe(ctx, CallInfo{Method: method, Streaming: true})
 	call.in.init(c.cfg.MaxMessageBytes)
 	id := call.out.ID()
 	if err := c.addPending(id, call); err != nil {
+		call.ended(err, 0)
 		return nil, err
 	}
 	call.unwatch = context.AfterFunc(ctx, func() { call.giveUp(ErrorFrom(ctx.Err())) })
-	prefix := appendHeader(call.prefix[:0], header{typ: callMessage, request: id, method: method})
-	if err := call.send(prefix, request); err != nil && !errors.Is(err, io.EOF) {
+	call.head = appendCallHeader(call.head[:0], id, method, f)
+	if err := call.send(request); err != nil && !errors.Is(err, io.EOF) {
 		_ = call.Close()
 		return nil, err
 	}
@@ -47,16 +55,20 @@ func (c *Conn) OpenCall(ctx context.Context, method MethodID, request Message) (
 }
 
 // Send implements [ClientCall].
-func (call *clientCall) Send(m Message) error { return call.send(call.prefix[:0], m) }
+func (call *clientCall) Send(m Message) error {
+	call.head = call.head[:0]
+	return call.send(m)
+}
 
-// send sends one message behind prefix, which lies in call.prefix.
-func (call *clientCall) send(prefix []byte, m Message) error {
+// send sends one message behind what is in call.head.
+func (call *clientCall) send(m Message) error {
+	defer m.release()
 	n := m.Len()
 	if n > call.conn.cfg.MaxMessageBytes {
 		return Errorf(ResourceExhausted, "message of %d bytes, limit MaxMessageBytes is %d", n, call.conn.cfg.MaxMessageBytes)
 	}
 	return call.sendError(call.out.Send(call.ctx, muxio.Body{
-		Prefix: appendSize(prefix, n), Bytes: m.Bytes, More: m.More, Owner: m.Owner,
+		Prefix: appendSize(call.head, n), Bytes: m.Bytes, More: m.More, Owner: m.Owner,
 	}))
 }
 
@@ -76,11 +88,11 @@ func (call *clientCall) sendError(err error) error {
 		return nil
 	}
 	stopped := errors.Is(err, muxio.ErrStopped) || errors.Is(err, muxio.ErrStreamEnded)
-	ended, failed := call.in.state()
+	finished, failed := call.in.state()
 	switch {
-	case stopped && failed != nil:
+	case stopped && failed != nil && !finished:
 		return failed
-	case stopped, ended && failed == nil:
+	case stopped, finished:
 		return io.EOF
 	}
 	return call.conn.callError(err)
@@ -123,7 +135,8 @@ func (call *clientCall) finish(outcome error) {
 	call.unwatch()
 	call.conn.takePending(call.out.ID())
 	call.mu.Lock()
-	if call.over == nil {
+	first := call.over == nil
+	if first {
 		call.over = outcome
 	}
 	stream := call.stream
@@ -132,14 +145,20 @@ func (call *clientCall) finish(outcome error) {
 	if stream != nil {
 		stream.Release()
 	}
-	call.out.CancelUnlessEnded()
+	if first {
+		if errors.Is(outcome, io.EOF) {
+			outcome = nil
+		}
+		call.ended(outcome, 0)
+	}
+	call.out.CancelUnlessEnded(uint32(Canceled))
 }
 
 // giveUp ends a running call with err, here and at the peer.
 func (call *clientCall) giveUp(err error) {
 	call.conn.takePending(call.out.ID())
 	call.in.fail(err)
-	call.out.Cancel()
+	call.out.Cancel(uint32(ErrorFrom(err).Code))
 }
 
 // Close implements [ClientCall].
@@ -164,11 +183,30 @@ func (call *clientCall) respond(h header, stream *muxio.RecvStream) sink {
 	}
 	call.stream = stream
 	call.in.attach(stream)
-	if s := responseStatus(h); s != statusOK {
+	s, f, err := responseStatus(h)
+	if err != nil {
+		call.out.Stop()
+		call.in.fail(err)
+		return nil
+	}
+	if call.metadata != nil {
+		*call.metadata = f.metadata
+	}
+	if s != statusOK {
 		call.out.Stop()
 		return &failedResponse{call: call, status: s}
 	}
 	return (*callResponse)(call)
+}
+
+// respondWhole implements responder.
+func (call *clientCall) respondWhole(h header, payload []byte) {
+	if s := call.respond(h, nil); s != nil {
+		if len(payload) > 0 {
+			s.Data(payload)
+		}
+		s.End()
+	}
 }
 
 // abort implements responder.
@@ -193,7 +231,7 @@ func (r *callResponse) End() {
 // Cancel implements sink. A response that is complete stays what it is, even if
 // the connection ends before it is received.
 func (r *callResponse) Cancel(cause error) {
-	if ended, _ := r.in.state(); !ended {
+	if finished, _ := r.in.state(); !finished {
 		r.in.fail(responseCut(cause))
 	}
 	r.out.Stop()
@@ -213,7 +251,7 @@ func (r *failedResponse) Data(p []byte) {
 }
 
 // End implements sink.
-func (r *failedResponse) End() { r.call.in.fail(failure(r.status, r.payload)) }
+func (r *failedResponse) End() { r.call.in.refuse(failure(r.status, r.payload)) }
 
 // Cancel implements sink.
 func (r *failedResponse) Cancel(cause error) { r.call.in.fail(responseCut(cause)) }

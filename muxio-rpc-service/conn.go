@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/simd-drive/go/muxio"
 )
@@ -39,6 +40,8 @@ type Config struct {
 	// connection that are being received, together; what exceeds it fails
 	// with [ResourceExhausted]. 0 means [DefaultMaxBufferedBytes].
 	MaxBufferedBytes int
+	// Observer is told of every call; nil is allowed.
+	Observer Observer
 	// Logger receives what goes wrong on the connection; nil is silent.
 	Logger *slog.Logger
 }
@@ -78,15 +81,53 @@ type Conn struct {
 	session  *muxio.Session
 	buffered atomic.Int64 // bytes of unary messages being received
 
-	base    context.Context // of all handlers; ends with the session
+	base    context.Context // of handlers that run in the read loop; ends with the session
 	running sync.WaitGroup  // the watcher and the handlers
+	going   chan struct{}   // closed when the peer accepts no new calls
+
+	unaryCalls sync.Pool // of *unaryCall, for further calls
 
 	mu       sync.Mutex
 	pending  map[uint32]responder // own calls by request id
-	calls    int                  // calls of the peer that run
+	answers  map[uint32]running   // calls of the peer that run, by the id of their stream
+	calls    int                  // how many
 	draining bool
 	idle     chan struct{} // closed when draining and calls is 0
 	ended    error         // fails new calls
+	refused  *Error        // fails new calls while those in flight go on
+}
+
+// State is what a connection is good for.
+type State int
+
+// The states of a connection, in the order in which it goes through them.
+const (
+	// Open: both ends may make calls.
+	Open State = iota
+	// GoingAway: the peer accepts no new calls; those in flight go on.
+	GoingAway
+	// Closed: the connection has ended, and [Conn.Err] tells why.
+	Closed
+)
+
+// String returns the state in words.
+func (s State) String() string {
+	switch s {
+	case Open:
+		return "open"
+	case GoingAway:
+		return "going away"
+	case Closed:
+		return "closed"
+	}
+	return "unknown state"
+}
+
+// running is a call of the peer that is being answered.
+type running interface {
+	// giveUp ends its context: the peer gave the call up, or the connection
+	// ended.
+	giveUp(cause error)
 }
 
 // responder takes the response to an own call.
@@ -94,6 +135,9 @@ type responder interface {
 	// respond is called from the read loop when the header of the response
 	// has arrived; it returns what takes the rest.
 	respond(h header, stream *muxio.RecvStream) sink
+	// respondWhole is called instead when all of the response has arrived;
+	// payload is valid during the call.
+	respondWhole(h header, payload []byte)
 	// abort fails a call whose response has not begun.
 	abort(err error)
 }
@@ -106,7 +150,10 @@ func NewConn(t muxio.Transport, cfg Config) (*Conn, error) {
 		_ = t.Close(muxio.CloseReason{Code: muxio.CloseInternal})
 		return nil, err
 	}
-	c := &Conn{cfg: cfg, pending: make(map[uint32]responder), idle: make(chan struct{})}
+	c := &Conn{
+		cfg: cfg, pending: make(map[uint32]responder), answers: make(map[uint32]running),
+		idle: make(chan struct{}), going: make(chan struct{}),
+	}
 	base, cancel := context.WithCancel(context.Background())
 	c.base = WithPeer(base, c)
 	ready := make(chan struct{}) // the read loop may start before c.session is set
@@ -117,6 +164,12 @@ func NewConn(t muxio.Transport, cfg Config) (*Conn, error) {
 			<-ready
 			return &incoming{conn: c, stream: s}
 		},
+		Message: func(id uint32, payload []byte) {
+			<-ready
+			c.message(id, payload)
+		},
+		Canceled:  func(id uint32, cause *muxio.CanceledError) { c.giveUp(id, cause) },
+		GoingAway: c.goingAway,
 	})
 	if err != nil {
 		cancel()
@@ -141,10 +194,13 @@ func (c *Conn) watch(cancel context.CancelFunc) {
 	}
 	c.mu.Lock()
 	c.ended = unavailable(cause)
-	pending := c.pending
-	c.pending = nil
+	pending, answers := c.pending, c.answers
+	c.pending, c.answers = nil, nil
 	c.mu.Unlock()
 	cancel()
+	for _, a := range answers {
+		a.giveUp(cause)
+	}
 	for _, p := range pending {
 		p.abort(c.ended)
 	}
@@ -158,16 +214,63 @@ func unavailable(cause error) *Error {
 	return &Error{Code: Unavailable, Message: cause.Error()}
 }
 
-// Drain refuses new calls of the peer with [Unavailable], waits until those in
-// flight are answered or ctx ends, then closes the connection with reason. It
+// goingAway is told that the peer accepts no new calls.
+func (c *Conn) goingAway(reason muxio.CloseReason) {
+	text := "the peer accepts no new calls"
+	if reason.Text != "" {
+		text += ": " + reason.Text
+	}
+	c.mu.Lock()
+	c.refused = &Error{Code: Unavailable, Reason: ReasonNotStarted, Message: text}
+	c.mu.Unlock()
+	close(c.going)
+}
+
+// GoingAway is closed when the peer has told that it accepts no new calls: further
+// ones fail with [Unavailable] and are retriable elsewhere.
+func (c *Conn) GoingAway() <-chan struct{} { return c.going }
+
+// State tells what the connection is good for.
+func (c *Conn) State() State {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.ended != nil:
+		return Closed
+	case c.refused != nil:
+		return GoingAway
+	}
+	return Open
+}
+
+// Ping measures the time to the peer and back.
+func (c *Conn) Ping(ctx context.Context) (time.Duration, error) {
+	rtt, err := c.session.Ping(ctx)
+	return rtt, c.callError(err)
+}
+
+// giveUp cancels a call of the peer, if it runs.
+func (c *Conn) giveUp(id uint32, cause error) {
+	c.mu.Lock()
+	a := c.answers[id]
+	c.mu.Unlock()
+	if a != nil {
+		a.giveUp(cause)
+	}
+}
+
+// Drain tells the peer that this end accepts no new calls and refuses those that
+// come all the same with [Unavailable], waits until those in flight are answered or ctx ends, then closes the connection with reason. It
 // returns ctx's error when calls were cut off.
 func (c *Conn) Drain(ctx context.Context, reason muxio.CloseReason) error {
 	c.mu.Lock()
-	if !c.draining {
-		c.draining = true
-		c.closeIfIdleLocked()
-	}
+	first := !c.draining
+	c.draining = true
+	c.closeIfIdleLocked()
 	c.mu.Unlock()
+	if first {
+		_ = c.session.GoAway(reason) // fails only when the session has ended
+	}
 	var err error
 	select {
 	case <-c.idle:
@@ -204,6 +307,9 @@ func (c *Conn) addPending(id uint32, p responder) error {
 	if c.pending == nil {
 		return c.endedLocked()
 	}
+	if c.refused != nil {
+		return c.refused
+	}
 	if _, taken := c.pending[id]; taken { // after 2^31 calls
 		return Errorf(ResourceExhausted, "call id %d is still in use", id)
 	}
@@ -212,10 +318,12 @@ func (c *Conn) addPending(id uint32, p responder) error {
 }
 
 func (c *Conn) endedLocked() error {
-	if c.ended != nil {
-		return c.ended
+	e := unavailable(muxio.ErrClosed)
+	if ended, ok := c.ended.(*Error); ok { //nolint:errorlint // nothing else is stored there
+		e = &Error{Code: ended.Code, Message: ended.Message}
 	}
-	return unavailable(muxio.ErrClosed)
+	e.Reason = ReasonNotStarted
+	return e
 }
 
 // takePending claims the call that awaits the response to id; nil if none
@@ -229,29 +337,68 @@ func (c *Conn) takePending(id uint32) responder {
 }
 
 // beginCall counts a call of the peer in, or returns why it is refused.
-func (c *Conn) beginCall() *Error {
+func (c *Conn) beginCall(id uint32, a running) *Error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch {
-	case c.ended != nil: // Wait may have returned already
-		return &Error{Code: Unavailable, Message: "the connection has ended"}
-	case c.draining:
-		return &Error{Code: Unavailable, Message: "this end is shutting down"}
-	case c.calls >= c.cfg.MaxCalls:
-		return Errorf(ResourceExhausted, "%d calls are running, limit MaxCalls", c.calls)
+	if e := c.refusalLocked(); e != nil {
+		return e
 	}
+	if _, twice := c.answers[id]; twice {
+		return Errorf(InvalidArgument, "stream %d has a call that runs", id)
+	}
+	c.answers[id] = a
 	c.calls++
 	c.running.Add(1)
 	return nil
 }
 
-// endCall counts a call of the peer out.
-func (c *Conn) endCall() {
+// refusalLocked returns why calls are refused.
+func (c *Conn) refusalLocked() *Error {
+	e := &Error{Reason: ReasonNotStarted}
+	switch {
+	case c.ended != nil: // Wait may have returned already
+		e.Code, e.Message = Unavailable, "the connection has ended"
+	case c.draining:
+		e.Code, e.Message = Unavailable, "this end is shutting down"
+	case c.calls >= c.cfg.MaxCalls:
+		e.Code, e.Message = ResourceExhausted, fmt.Sprintf("%d calls are running, limit MaxCalls", c.calls)
+	default:
+		return nil
+	}
+	return e
+}
+
+// refusal is refusalLocked for a call that is not counted.
+func (c *Conn) refusal() *Error {
 	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.refusalLocked()
+}
+
+// endCall counts a call of the peer out.
+func (c *Conn) endCall(id uint32) {
+	c.mu.Lock()
+	delete(c.answers, id)
 	c.calls--
 	c.closeIfIdleLocked()
 	c.mu.Unlock()
 	c.running.Done()
+}
+
+// holdAnswer counts a call in whose handler has returned and whose answer has not
+// left, so that it is not cut off and that there are not too many.
+func (c *Conn) holdAnswer() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.calls++
+}
+
+// letAnswerGo counts it out.
+func (c *Conn) letAnswerGo() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.calls--
+	c.closeIfIdleLocked()
 }
 
 func (c *Conn) closeIfIdleLocked() {

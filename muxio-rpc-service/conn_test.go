@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"reflect"
 	"sync"
 	"testing"
 	"time"
@@ -100,7 +101,7 @@ func TestInvokeEchoes(t *testing.T) {
 func TestInvokeFailures(t *testing.T) {
 	c, _ := connect(t, Config{Handler: testRoutes(nil), MaxMessageBytes: 1000}, Config{})
 	var e *Error
-	if _, err := c.Invoke(t.Context(), failMethod, Message{}); !errors.As(err, &e) || *e != (Error{NotFound, "test.reason", "not here"}) {
+	if _, err := c.Invoke(t.Context(), failMethod, Message{}); !errors.As(err, &e) || !reflect.DeepEqual(e, &Error{Code: NotFound, Reason: "test.reason", Message: "not here"}) {
 		t.Errorf("failing method: %v", err)
 	}
 	if _, err := c.Invoke(t.Context(), 99, Message{}); !errors.Is(err, Unimplemented) {
@@ -205,7 +206,7 @@ func TestMessagesNobodyAskedForAreIgnored(t *testing.T) {
 	}
 	defer s.Wait()
 	defer s.Close(muxio.CloseReason{Code: muxio.CloseNormal})
-	var message []byte
+	message := muxio.Layout13.Append(nil, muxio.Frame{Stream: 1<<32 - 1, Kind: muxio.Settings})
 	for i, typ := range []messageType{responseMessage, 2, 3, 255} {
 		h := appendHeader(nil, header{typ: typ, request: 1, method: echoMethod, metadata: []byte{0}})
 		message = muxio.Layout13.Append(message, muxio.Frame{Stream: uint32(i), Kind: muxio.Open, Payload: h})
@@ -221,7 +222,15 @@ func TestMessagesNobodyAskedForAreIgnored(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, _, ok, err := muxio.Layout13.Parse(answer, muxio.DefaultMaxFrameBytes)
+	f, rest, ok, err := muxio.Layout13.Parse(answer, muxio.DefaultMaxFrameBytes)
+	if f.Kind == muxio.Settings {
+		if len(rest) == 0 {
+			if rest, err = a.ReadMessage(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f, _, ok, err = muxio.Layout13.Parse(rest, muxio.DefaultMaxFrameBytes)
+	}
 	if err != nil || !ok {
 		t.Fatal(ok, err)
 	}

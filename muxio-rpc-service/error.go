@@ -79,7 +79,24 @@ type Error struct {
 	Reason string
 	// Message explains the failure to a person.
 	Message string
+	// Details say more to a program, in terms of the service.
+	Details []Detail
 }
+
+// Detail is a typed piece of information about a failure.
+type Detail struct {
+	// Type names what Value is.
+	Type  string
+	Value []byte
+}
+
+// ReasonNotStarted is the [Error.Reason] of calls that were certainly not begun:
+// the peer refused them before it called a handler, or they never left.
+const ReasonNotStarted = "muxio.not_started"
+
+// Retriable tells that the call was certainly not begun, so that it may be made
+// again, elsewhere or later, whatever it does.
+func (e *Error) Retriable() bool { return e.Reason == ReasonNotStarted }
 
 // Errorf returns an [*Error] with the given code and formatted message.
 func Errorf(code Code, format string, args ...any) *Error {

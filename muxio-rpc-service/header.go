@@ -29,8 +29,8 @@ const (
 //
 //	| type u8 | request u32 | method u64 | m u16 | m bytes of metadata |
 //
-// A response has the status as its metadata. A call has none; what a later
-// version puts there is skipped.
+// The metadata of a call are fields (parseFields), that of a response are a status
+// byte and then fields.
 const headerBytes = 15
 
 // header is the beginning of an RPC message.
@@ -78,15 +78,39 @@ const closingMark = 0
 func appendSize(dst []byte, n int) []byte { return binary.AppendUvarint(dst, uint64(n)+1) }
 
 // maxErrorBytes bounds the encoded Error of a response: code, two lengths and
-// two texts.
-const maxErrorBytes = 1 + 2 + 2 + MaxErrorReason + MaxErrorMessage
+// two texts, and the details with their count and lengths.
+const maxErrorBytes = 1 + 2 + 2 + MaxErrorReason + MaxErrorMessage + 1 + 6*MaxErrorDetails + MaxDetailBytes
 
-// responseStatus reads the status of a response header.
-func responseStatus(h header) status {
+// appendCallHeader appends the header of a call.
+func appendCallHeader(dst []byte, id uint32, method MethodID, f fields) []byte {
+	begin := len(dst)
+	dst = appendHeader(dst, header{typ: callMessage, request: id, method: method})
+	dst = appendFields(dst, f)
+	return closeHeader(dst, begin)
+}
+
+// appendResponseHeader appends the header of the response to a call.
+func appendResponseHeader(dst []byte, to header, s status, f fields) []byte {
+	begin := len(dst)
+	dst = appendHeader(dst, header{typ: responseMessage, request: to.request, method: to.method})
+	dst = appendFields(append(dst, byte(s)), f)
+	return closeHeader(dst, begin)
+}
+
+// closeHeader fills in how many bytes follow the fixed part of the header at begin.
+func closeHeader(dst []byte, begin int) []byte {
+	binary.LittleEndian.PutUint16(dst[begin+13:], uint16(len(dst)-begin-headerBytes))
+	return dst
+}
+
+// responseStatus reads the status of a response header and its fields. A response
+// without a status counts as successful.
+func responseStatus(h header) (status, fields, error) {
 	if len(h.metadata) == 0 {
-		return statusOK
+		return statusOK, fields{}, nil
 	}
-	return status(h.metadata[0])
+	f, err := parseFields(h.metadata[1:])
+	return status(h.metadata[0]), f, err
 }
 
 // failure returns the error that a response with status s and the given

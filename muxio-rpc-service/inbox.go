@@ -21,6 +21,7 @@ type inbox struct {
 	taken   int
 	ended   bool  // nothing follows
 	failed  error // ends the inbox at once
+	refused bool  // by what the peer answered
 
 	message []byte // the last one handed out, reused
 }
@@ -61,11 +62,19 @@ func (b *inbox) end() {
 	b.changed.Broadcast()
 }
 
-// state tells whether the stream is complete, and why the inbox failed.
-func (b *inbox) state() (ended bool, failed error) {
+// state tells whether the peer has said all, and why the inbox failed.
+func (b *inbox) state() (finished bool, failed error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.ended, b.failed
+	return b.refused || b.ended && b.failed == nil, b.failed
+}
+
+// refuse is fail for what the peer answered.
+func (b *inbox) refuse(err error) {
+	b.mu.Lock()
+	b.refused = b.refused || b.failed == nil
+	b.mu.Unlock()
+	b.fail(err)
 }
 
 // fail makes this and every later next return err, unless the inbox has failed

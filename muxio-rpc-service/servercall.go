@@ -12,30 +12,30 @@ import (
 // goroutine of its own, started when the header has arrived and waited for by
 // [Conn.Wait].
 type serverCall struct {
-	answer
-	route  Route
-	ctx    context.Context
-	cancel context.CancelFunc
-	in     inbox
-	out    *muxio.SendStream
+	call
+	route Route
+	in    inbox
+	out   *muxio.SendStream
 
-	begun bool     // the response header has been sent
-	size  [10]byte // of the message being sent
+	begun bool   // the response header has been sent
+	head  []byte // of the message being sent
 }
 
 // startServerCall starts the handler and returns what takes the request's
-// bytes; nil when the call is refused.
-func startServerCall(a answer, route Route) sink {
-	if e := a.conn.beginCall(); e != nil {
-		a.refuse(appendFailure(nil, e))
+// bytes; nil when the call is refused. stream is nil when they are all there.
+func (c *Conn) startServerCall(h header, stream *muxio.RecvStream, id uint32, route Route, f fields) sink {
+	s := &serverCall{call: call{conn: c, id: id, stream: stream, header: h}, route: route}
+	s.ctx.start(c, f)
+	s.in.init(c.cfg.MaxMessageBytes)
+	s.in.attach(stream)
+	s.out = c.session.OpenStream(f.priority)
+	if e := c.beginCall(id, s); e != nil { // last, because the end of the connection gives up what has begun
+		s.ctx.end()
+		c.refuseWith(h, stream, e)
 		return nil
 	}
-	call := &serverCall{answer: a, route: route, out: a.conn.session.OpenStream()}
-	call.in.init(a.conn.cfg.MaxMessageBytes)
-	call.in.attach(a.stream)
-	call.ctx, call.cancel = context.WithCancel(a.conn.base)
-	go call.run()
-	return call
+	go s.run()
+	return s
 }
 
 // Data implements sink.
@@ -45,8 +45,11 @@ func (call *serverCall) Data(p []byte) { call.in.push(p) }
 func (call *serverCall) End() { call.in.end() }
 
 // Cancel implements sink.
-func (call *serverCall) Cancel(cause error) {
-	call.cancel() // first, so that run knows when the handler returns what Receive fails with
+func (call *serverCall) Cancel(cause error) { call.giveUp(cause) }
+
+// giveUp implements running.
+func (call *serverCall) giveUp(cause error) {
+	call.ctx.giveUp() // first, so that run knows when the handler returns what Receive fails with
 	if errors.Is(cause, muxio.ErrCanceled) {
 		call.in.fail(errGivenUp)
 	} else {
@@ -58,51 +61,66 @@ var errGivenUp = &Error{Code: Canceled, Message: "the caller gave the call up"}
 
 // run calls the handler and sends the outcome.
 func (call *serverCall) run() {
-	defer call.conn.endCall()
+	defer call.conn.endCall(call.id)
 	defer call.stream.Release()
-	defer call.cancel()
+	defer call.ctx.end()
 	var err error = errNoReturn
+	ctx, ended := call.conn.observe(&call.ctx, CallInfo{Method: call.header.method, Name: call.route.Name, Incoming: true, Streaming: true})
 	defer func() {
-		if call.ctx.Err() != nil || call.finish(err) != nil {
-			call.out.Cancel()
+		if call.ctx.abandoned() || call.finish(err) != nil {
+			call.out.Cancel(uint32(codeOf(err)))
 		}
+		ended(err, 0)
 	}()
-	err = call.handle(call.Receive())
+	request, err2 := call.Receive()
+	err = call.handle(ctx, request, err2)
+}
+
+// codeOf returns the code for a response that is cancelled: that of the error.
+func codeOf(err error) Code {
+	if e := ErrorFrom(err); e != nil {
+		return e.Code
+	}
+	return Canceled
 }
 
 // handle passes the request to the handler.
-func (call *serverCall) handle(request []byte, err error) error {
+func (call *serverCall) handle(ctx context.Context, request []byte, err error) error {
 	if errors.Is(err, io.EOF) {
 		return Errorf(InvalidArgument, "the call has no request")
 	}
 	if err != nil {
 		return err
 	}
-	return call.route.Stream(call.ctx, request, call)
+	return call.route.Stream(ctx, request, call)
 }
 
 // finish sends what closes the response.
 func (call *serverCall) finish(err error) error {
-	e := ErrorFrom(err)
+	e := answered(err)
 	if e != nil && !call.begun {
-		return call.fail(call.ctx, call.out, e)
+		call.head = appendResponseHeader(call.head[:0], call.header, statusFail, fields{metadata: call.ctx.responseMetadata()})
+		return call.out.Send(sendContext{&call.ctx}, muxio.Body{Prefix: call.head, Bytes: AppendError(nil, e), End: true})
 	}
 	closing := []byte{closingMark, byte(statusOK)}
 	if e != nil {
 		closing = appendFailure(closing[:1], e)
 	}
-	return call.send(closing, Message{}, true)
+	return call.send(sendContext{&call.ctx}, closing, Message{}, true)
 }
 
 // send sends m behind prefix, and the response header in front when it is the
 // first to be sent.
-func (call *serverCall) send(prefix []byte, m Message, end bool) error {
+func (call *serverCall) send(ctx context.Context, prefix []byte, m Message, end bool) error {
+	defer m.release()
+	call.head = call.head[:0]
 	if !call.begun {
-		prefix = append(call.responseHeader(statusOK), prefix...)
+		call.head = appendResponseHeader(call.head, call.header, statusOK, fields{metadata: call.ctx.responseMetadata()})
 		call.begun = true
 	}
-	return call.out.Send(call.ctx, muxio.Body{
-		Prefix: prefix, Bytes: m.Bytes, More: m.More, Owner: m.Owner, End: end,
+	call.head = append(call.head, prefix...)
+	return call.out.Send(ctx, muxio.Body{
+		Prefix: call.head, Bytes: m.Bytes, More: m.More, Owner: m.Owner, End: end,
 	})
 }
 
@@ -115,8 +133,10 @@ func (call *serverCall) Receive() ([]byte, error) {
 		return nil, err
 	case call.conn.base.Err() != nil:
 		return nil, unavailable(call.conn.session.Err())
-	case call.ctx.Err() != nil:
+	case call.ctx.abandoned():
 		return nil, errGivenUp
+	case call.ctx.Err() != nil:
+		return nil, ErrorFrom(call.ctx.Err())
 	case closing:
 		return nil, Errorf(InvalidArgument, "closing mark in a request")
 	}
@@ -129,5 +149,6 @@ func (call *serverCall) Send(m Message) error {
 	if n > call.conn.cfg.MaxMessageBytes {
 		return Errorf(ResourceExhausted, "message of %d bytes, limit MaxMessageBytes is %d", n, call.conn.cfg.MaxMessageBytes)
 	}
-	return call.conn.callError(call.send(appendSize(call.size[:0], n), m, false))
+	var size [10]byte
+	return call.conn.callError(call.send(&call.ctx, appendSize(size[:0], n), m, false))
 }

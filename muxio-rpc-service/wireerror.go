@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"bytes"
 	"strings"
 	"unicode/utf8"
 )
@@ -12,16 +13,41 @@ const (
 	MaxErrorReason = 128
 	// MaxErrorMessage bounds [Error.Message].
 	MaxErrorMessage = 4096
+	// MaxErrorDetails bounds the number of [Error.Details], MaxDetailBytes the
+	// types and values of them together. What exceeds them is left out.
+	MaxErrorDetails = 16
+	MaxDetailBytes  = 16 << 10
 )
 
 // AppendError appends the encoding of e to dst: one byte of code, then reason
-// and message, each as its length and its bytes. Texts over their limit are cut
-// between characters.
+// and message, each as its length and its bytes, and the details: their count,
+// then type and value of each. Texts over their limit are cut between characters.
 func AppendError(dst []byte, e *Error) []byte {
 	w := BuildBytes(append(dst, byte(e.Code)))
 	w.Bytes([]byte(cut(e.Reason, MaxErrorReason)))
 	w.Bytes([]byte(cut(e.Message, MaxErrorMessage)))
+	details := e.sendable()
+	if len(details) == 0 {
+		return w.Appended()
+	}
+	w.Uvarint(uint64(len(details)))
+	for _, d := range details {
+		w.Bytes([]byte(d.Type))
+		w.Bytes(d.Value)
+	}
 	return w.Appended()
+}
+
+// sendable returns the details that are within the limits.
+func (e *Error) sendable() []Detail {
+	n, total := 0, 0
+	for n < len(e.Details) && n < MaxErrorDetails {
+		if total += len(e.Details[n].Type) + len(e.Details[n].Value); total > MaxDetailBytes {
+			break
+		}
+		n++
+	}
+	return e.Details[:n]
 }
 
 // cut returns the longest prefix of s within limit bytes that ends between two
@@ -47,10 +73,33 @@ func ParseError(b []byte) (*Error, error) {
 	}
 	e.Reason = c.text(MaxErrorReason)
 	e.Message = c.text(MaxErrorMessage)
+	if c.Len() > 0 {
+		e.Details = c.details()
+	}
 	if err := c.End(); err != nil {
 		return nil, err
 	}
 	return &e, nil
+}
+
+// details takes the details of an error.
+func (c *Cursor) details() []Detail {
+	n := c.Uvarint()
+	if n > MaxErrorDetails || n == 0 {
+		c.Fail(errRange)
+		return nil
+	}
+	total := 0
+	list := make([]Detail, 0, n)
+	for range n {
+		d := Detail{Type: c.text(MaxDetailBytes), Value: bytes.Clone(c.Bytes())}
+		if total += len(d.Type) + len(d.Value); total > MaxDetailBytes {
+			c.Fail(errRange)
+			return nil
+		}
+		list = append(list, d)
+	}
+	return list
 }
 
 // text takes a length and as many bytes of text, at most limit.

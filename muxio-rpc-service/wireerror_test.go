@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -20,7 +21,7 @@ func TestErrorsOnTheWire(t *testing.T) {
 	} {
 		b := AppendError([]byte{0xaa}, want)
 		got, err := ParseError(b[1:])
-		if err != nil || *got != *want {
+		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%+v came back as %+v: %v", want, got, err)
 		}
 		for i := range b[1:] {
@@ -110,12 +111,18 @@ func TestErrorFrom(t *testing.T) {
 func FuzzParseError(f *testing.F) {
 	f.Add(AppendError(nil, &Error{Code: NotFound, Reason: "quota.daily", Message: "é"}))
 	f.Add([]byte("\x05\xff\xff\xff\xff\xff\x01"))
+	f.Add(AppendError(nil, &Error{Code: Aborted, Details: []Detail{{Type: "a.b", Value: []byte{1, 2}}, {}}}))
+	f.Add([]byte("\x05\x00\x00\x00"))
+	f.Add([]byte("\x05\x00\x00\x11"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		e, err := ParseError(b)
 		if err != nil {
 			return
 		}
 		replaced := strings.ContainsRune(e.Reason+e.Message, utf8.RuneError)
+		for _, d := range e.Details {
+			replaced = replaced || strings.ContainsRune(d.Type, utf8.RuneError)
+		}
 		if !replaced && !bytes.Equal(AppendError(nil, e), b) {
 			t.Errorf("%x came back as %x", b, AppendError(nil, e))
 		}

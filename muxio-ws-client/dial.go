@@ -68,13 +68,7 @@ func handshake(ctx context.Context, u *url.URL, opts Options) (*websocket.Conn, 
 	if guard.dial == nil {
 		guard.dial = new(net.Dialer).DialContext
 	}
-	dialer := websocket.Dialer{
-		NetDialContext:  guard.DialContext,
-		TLSClientConfig: opts.TLS,
-		ReadBufferSize:  readBufferBytes,
-		WriteBufferSize: writeBufferBytes,
-		Subprotocols:    []string{wsconn.Subprotocol},
-	}
+	dialer := newDialer(guard.DialContext, opts)
 	//nolint:bodyclose // gorilla/websocket replaces the body by what it has read
 	ws, resp, err := dialer.DialContext(context.WithoutCancel(ctx), u.String(), opts.Header)
 	ended := !guard.release()
@@ -91,6 +85,17 @@ func handshake(ctx context.Context, u *url.URL, opts Options) (*websocket.Conn, 
 		return nil, &HandshakeError{URL: u.Redacted(), StatusCode: resp.StatusCode, Header: resp.Header, Reason: reason}
 	}
 	return ws, nil
+}
+
+// newDialer returns what opens WebSockets over connections that dial makes.
+func newDialer(dial func(ctx context.Context, network, addr string) (net.Conn, error), opts Options) *websocket.Dialer {
+	return &websocket.Dialer{
+		NetDialContext:  dial,
+		TLSClientConfig: opts.TLS,
+		ReadBufferSize:  readBufferBytes,
+		WriteBufferSize: writeBufferBytes,
+		Subprotocols:    []string{wsconn.Subprotocol},
+	}
 }
 
 // refusal describes a response that did not open a WebSocket.

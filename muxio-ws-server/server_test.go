@@ -19,7 +19,10 @@ import (
 	wsserver "github.com/simd-drive/go/muxio-ws-server"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	beVictim()
+	goleak.VerifyTestMain(m)
+}
 
 // echoID is the method of [echo].
 const echoID rpc.MethodID = 1

@@ -43,7 +43,7 @@ func Example() {
 		return
 	}
 
-	stream := client.OpenStream()
+	stream := client.OpenStream(muxio.Normal)
 	err = stream.Send(ctx, muxio.Body{Bytes: []byte("hello"), End: true})
 	if err != nil {
 		fmt.Println(err)

@@ -16,10 +16,19 @@ const (
 	// Cancel gives a stream up, also one that has ended but whose receiver
 	// still works on it; it carries no bytes.
 	Cancel Kind = 3
-	// Credit grants the sender of a stream more bytes: a u32. It travels
-	// against the direction of the stream and has no sequence number.
-	// Kinds 4 and 5 are reserved.
+	// Credit grants the sender of a stream, or all streams of the connection,
+	// more bytes: a u32. It travels against the direction of the stream and
+	// has no sequence number. Kinds 4 and 5 are reserved.
 	Credit Kind = 6
+	// Settings is the first frame of each end.
+	Settings Kind = 7
+	// Ping asks for a Pong with the same 8 bytes.
+	Ping Kind = 8
+	// Pong answers a Ping.
+	Pong Kind = 9
+	// GoAway tells that its sender accepts no new calls: a close code and a
+	// text.
+	GoAway Kind = 10
 )
 
 // responderBit marks the stream ids that the responder allocates.
@@ -87,7 +96,7 @@ func (l Layout) Parse(b []byte, maxPayloadBytes int) (f Frame, rest []byte, ok b
 	f.Stream = binary.LittleEndian.Uint32(b[4:])
 	f.Seq = binary.LittleEndian.Uint32(b[8:])
 	f.Kind = Kind(b[12])
-	if f.Kind > Cancel && f.Kind != Credit {
+	if f.Kind > GoAway || f.Kind > Cancel && f.Kind < Credit {
 		return f, b, false, violation(CloseProtocolError, "frame of unknown kind %d", f.Kind)
 	}
 	if uint64(n) > uint64(maxPayloadBytes) {

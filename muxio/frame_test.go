@@ -78,7 +78,7 @@ func TestParseRefusesAtOnce(t *testing.T) {
 		"four gibibytes":           {header(1<<32-1, Data), CloseTooBig},
 		"a reserved kind":          {header(0, 4), CloseProtocolError},
 		"another reserved kind":    {header(0, 5), CloseProtocolError},
-		"a kind beyond all others": {header(0, 7), CloseProtocolError},
+		"a kind beyond all others": {header(0, 11), CloseProtocolError},
 	} {
 		_, _, ok, err := Layout13.Parse(tt.b, 100)
 		var broken *CloseError

@@ -17,9 +17,13 @@ const (
 const (
 	// ChunkBytes is the largest payload of a frame that a sender makes.
 	ChunkBytes = 64 << 10
-	// InitialCredit is what a sender may have under way on a new stream
-	// before the first grant of the receiver, in payload bytes.
+	// InitialCredit is what a sender may at least have under way on a new
+	// stream before the first grant of the receiver, in payload bytes.
 	InitialCredit = 256 << 10
+	// InitialConnCredit is the same for all streams of a connection together.
+	InitialConnCredit = 16 << 20
+	// maxWindow is the most that any credit may grow to.
+	maxWindow = 1<<31 - 1
 )
 
 // Defaults of [Limits].
@@ -31,7 +35,14 @@ const (
 	DefaultMaxQueuedBytes     = 256 << 10
 	DefaultMaxControlBytes    = 1 << 20
 	DefaultReferenceFromBytes = 16 << 10
+	DefaultStreamWindow       = InitialCredit
+	DefaultMaxStreamWindow    = 4 << 20
+	DefaultConnWindow         = InitialConnCredit
 )
+
+// MaxPingsPerSecond bounds the pings of a peer; one more closes the session
+// with [ClosePolicy].
+const MaxPingsPerSecond = 200
 
 // Limits bounds what a session holds in memory and accepts from its peer. A
 // zero field takes its default.
@@ -47,16 +58,25 @@ type Limits struct {
 	MaxAheadFrames int
 	// MaxAheadBytes bounds the payload bytes of all frames held that way.
 	MaxAheadBytes int
-	// MaxQueuedBytes bounds the bytes that wait to be written; senders block
-	// while it is reached. One frame may exceed it. At least ChunkBytes.
+	// MaxQueuedBytes bounds the bytes that are copied to wait for the writer;
+	// beyond it senders wait themselves. At least ChunkBytes.
 	MaxQueuedBytes int
 	// MaxControlBytes bounds the waiting bytes that may not block: grants,
-	// cancellations and refusals. A peer that makes this end produce more
+	// cancellations, pongs, and answers from the read loop. A peer that makes this end produce more
 	// without reading them is closed with ClosePolicy.
 	MaxControlBytes int
 	// ReferenceFromBytes is the size from which a slice is handed to the
 	// transport by reference instead of being copied into the queue.
 	ReferenceFromBytes int
+	// StreamWindow is what the peer may have under way on a new stream. At
+	// least InitialCredit.
+	StreamWindow int
+	// MaxStreamWindow is how large the window of a stream may grow, when its
+	// sender keeps being held up by the round trip.
+	MaxStreamWindow int
+	// ConnWindow is what the peer may have under way on all streams together.
+	// At least InitialConnCredit.
+	ConnWindow int
 }
 
 // withDefaults fills zero fields and refuses values that cannot work.
@@ -68,12 +88,15 @@ func (l Limits) withDefaults() (Limits, error) {
 		least    int
 	}{
 		{"MaxFrameBytes", &l.MaxFrameBytes, DefaultMaxFrameBytes, ChunkBytes},
-		{"MaxStreams", &l.MaxStreams, DefaultMaxStreams, 1},
+		{"MaxStreams", &l.MaxStreams, DefaultMaxStreams, minStreams},
 		{"MaxAheadFrames", &l.MaxAheadFrames, DefaultMaxAheadFrames, 1},
 		{"MaxAheadBytes", &l.MaxAheadBytes, DefaultMaxAheadBytes, 1},
 		{"MaxQueuedBytes", &l.MaxQueuedBytes, DefaultMaxQueuedBytes, ChunkBytes},
 		{"MaxControlBytes", &l.MaxControlBytes, DefaultMaxControlBytes, 1 << 10},
 		{"ReferenceFromBytes", &l.ReferenceFromBytes, DefaultReferenceFromBytes, 1},
+		{"StreamWindow", &l.StreamWindow, DefaultStreamWindow, InitialCredit},
+		{"MaxStreamWindow", &l.MaxStreamWindow, max(DefaultMaxStreamWindow, l.StreamWindow), InitialCredit},
+		{"ConnWindow", &l.ConnWindow, DefaultConnWindow, InitialConnCredit},
 	} {
 		if *f.value == 0 {
 			*f.value = f.fallback

@@ -2,7 +2,10 @@ package muxio
 
 import (
 	"encoding/binary"
+	"fmt"
+	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Receiver takes what arrives on one incoming stream. The session calls its
@@ -18,8 +21,8 @@ type Receiver interface {
 	Data(p []byte)
 	// End tells that the stream is complete.
 	End()
-	// Cancel tells that the stream will not be completed: [ErrCanceled] by
-	// the peer, or the error with which the session ended.
+	// Cancel tells that the stream will not be completed: a [*CanceledError]
+	// by the peer, or the error with which the session ended.
 	Cancel(cause error)
 }
 
@@ -34,11 +37,20 @@ type RecvStream struct {
 	ahead     map[uint32]Frame // frames that wait for an earlier one
 	cancelled bool             // a Cancel frame arrived
 
-	window  atomic.Int64 // bytes the peer may still send
-	pending atomic.Int64 // bytes to grant, not yet sent
-	ended   atomic.Bool  // End or Cancel arrived
+	ended atomic.Bool // End or Cancel arrived
 
-	released bool // guarded by session.mu
+	mu       sync.Mutex
+	window   int64 // bytes that the peer may still send
+	size     int64 // of the window
+	owed     int64 // bytes received and not yet dealt with
+	pending  int64 // bytes to grant, not yet sent
+	granted  time.Time
+	released bool
+}
+
+func (s *Session) newReceiver(id uint32) *RecvStream {
+	size := int64(s.limits.StreamWindow)
+	return &RecvStream{session: s, id: id, window: size, size: size}
 }
 
 // ID returns the stream's id, unique among the streams of the peer.
@@ -46,46 +58,73 @@ func (r *RecvStream) ID() uint32 { return r.id }
 
 // Grant allows the peer n more bytes on this stream, because as many have been
 // dealt with. Grants are collected and sent in larger steps. It never blocks
-// and may be called from any goroutine.
+// and may be called from any goroutine; after Release, and on a nil RecvStream, it
+// does nothing.
 func (r *RecvStream) Grant(n int) {
-	if n <= 0 || r.pending.Add(int64(n)) < InitialCredit/2 || r.ended.Load() {
+	if n <= 0 || r == nil {
 		return
 	}
-	total := r.pending.Swap(0)
-	if total <= 0 {
-		return
+	r.mu.Lock()
+	dealt := min(int64(n), r.owed)
+	r.owed -= dealt
+	r.pending += dealt
+	grant := int64(0)
+	if r.pending >= r.size/2 && !r.ended.Load() {
+		grant = r.pending + r.growLocked()
+		r.pending = 0
+		r.window += grant
 	}
-	r.window.Add(total)
-	var payload [4]byte
-	binary.LittleEndian.PutUint32(payload[:], uint32(min(total, maxGrant)))
-	q := r.session.queue
-	q.mu.Lock()
-	err := q.controlLocked(r.id, 0, Credit, payload[:])
-	q.unlockAndWake()
-	r.session.check(err)
+	r.mu.Unlock()
+	if grant > 0 {
+		r.session.check(r.session.out.grant(r.id, grant))
+	}
+	r.session.dealt(dealt)
 }
 
-// maxGrant is the largest number that one Credit frame carries.
-const maxGrant = 1<<32 - 1
+// growLocked makes the window larger when half of it was used up in less than a
+// round trip, so that the sender must have been waiting for this grant. It
+// returns by how much.
+func (r *RecvStream) growLocked() int64 {
+	now := time.Now()
+	since := now.Sub(r.granted)
+	first := r.granted.IsZero()
+	r.granted = now
+	rtt := r.session.measuredRTT()
+	if first || rtt == 0 || since >= rtt || r.size >= int64(r.session.limits.MaxStreamWindow) {
+		return 0
+	}
+	more := min(r.size, int64(r.session.limits.MaxStreamWindow)-r.size)
+	r.size += more
+	return more
+}
 
 // Release tells that this end is done with the stream. What still arrives on
-// it is dropped; its id becomes free when the peer has ended it too.
-func (r *RecvStream) Release() { r.session.release(r) }
+// it is dropped; its id becomes free when the peer has ended it too. Releasing a
+// nil RecvStream does nothing.
+func (r *RecvStream) Release() {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	owed := r.owed
+	r.owed, r.released = 0, true
+	r.mu.Unlock()
+	r.session.dealt(owed)
+	if r.ended.Load() {
+		r.session.forget(r)
+	}
+}
+
+func (r *RecvStream) isReleased() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.released
+}
 
 // frame takes one frame of the stream from the read loop.
 func (r *RecvStream) frame(f Frame) error {
 	if f.Kind == Cancel {
-		if r.cancelled {
-			return violation(CloseProtocolError, "stream %d: cancelled twice", r.id)
-		}
-		r.cancelled = true
-		r.ended.Store(true)
-		r.session.peerEnded(r)
-		r.dropAhead()
-		if !r.session.isReleased(r) {
-			r.receiver.Cancel(ErrCanceled)
-		}
-		return nil
+		return r.cancel(f)
 	}
 	if r.ended.Load() {
 		return violation(CloseProtocolError, "stream %d: frame after its end", r.id)
@@ -97,17 +136,50 @@ func (r *RecvStream) frame(f Frame) error {
 		if err := r.deliver(f); err != nil {
 			return err
 		}
-		held, ok := r.ahead[r.next]
-		if !ok {
+		next, ok := r.ahead[r.next]
+		if !ok || r.ended.Load() {
 			return nil
 		}
 		delete(r.ahead, r.next)
-		r.session.aheadBytes -= len(held.Payload)
-		f = held
+		r.session.aheadBytes -= len(next.Payload)
+		f = next
 	}
 }
 
-// hold keeps a frame whose predecessors are missing.
+// cancel takes a Cancel frame.
+func (r *RecvStream) cancel(f Frame) error {
+	if r.cancelled {
+		return violation(CloseProtocolError, "stream %d: cancelled twice", r.id)
+	}
+	cause, err := canceled(f)
+	if err != nil {
+		return err
+	}
+	r.cancelled = true
+	r.ended.Store(true)
+	if err := r.dropAhead(); err != nil {
+		return err
+	}
+	if r.isReleased() {
+		r.session.forget(r)
+	} else {
+		r.receiver.Cancel(cause)
+	}
+	return nil
+}
+
+// canceled returns what a Cancel frame says.
+func canceled(f Frame) (*CanceledError, error) {
+	switch len(f.Payload) {
+	case 0:
+		return &CanceledError{}, nil
+	case 4:
+		return &CanceledError{Code: binary.LittleEndian.Uint32(f.Payload)}, nil
+	}
+	return nil, violation(CloseProtocolError, "stream %d: malformed Cancel", f.Stream)
+}
+
+// hold keeps a frame that came before its turn.
 func (r *RecvStream) hold(f Frame) error {
 	limits := &r.session.limits
 	if _, twice := r.ahead[f.Seq]; twice || f.Seq < r.next {
@@ -128,36 +200,101 @@ func (r *RecvStream) hold(f Frame) error {
 	return nil
 }
 
-func (r *RecvStream) dropAhead() {
+// dropAhead lets go of frames whose turn does not come.
+func (r *RecvStream) dropAhead() error {
+	dropped := 0
 	for _, f := range r.ahead {
-		r.session.aheadBytes -= len(f.Payload)
+		dropped += len(f.Payload)
 	}
 	r.ahead = nil
+	r.session.aheadBytes -= dropped
+	if err := r.session.received(int64(dropped)); err != nil {
+		return err
+	}
+	r.session.dealt(int64(dropped))
+	return nil
 }
 
 // deliver passes the frame that is next in order to the receiver.
 func (r *RecvStream) deliver(f Frame) error {
 	r.next++
-	if r.window.Add(-int64(len(f.Payload))) < 0 {
-		return violation(CloseProtocolError, "stream %d: more bytes than were granted", r.id)
+	n := int64(len(f.Payload))
+	if f.Kind == End {
+		return r.end(n)
 	}
-	released := r.session.isReleased(r)
-	if f.Kind != End {
-		if len(f.Payload) > 0 && !released {
-			r.receiver.Data(f.Payload)
-		}
+	if n == 0 {
 		return nil
 	}
-	if len(f.Payload) > 0 {
+	if err := r.session.received(n); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	r.window -= n
+	over, released := r.window < 0, r.released
+	if !released {
+		r.owed += n
+	}
+	r.mu.Unlock()
+	switch {
+	case over:
+		return violation(CloseProtocolError, "stream %d: more bytes than were granted", r.id)
+	case released:
+		r.session.dealt(n)
+	default:
+		r.receiver.Data(f.Payload)
+	}
+	return nil
+}
+
+// end takes an End frame with n bytes.
+func (r *RecvStream) end(n int64) error {
+	if n > 0 {
 		return violation(CloseProtocolError, "stream %d: bytes in its End frame", r.id)
 	}
 	if len(r.ahead) > 0 {
 		return violation(CloseProtocolError, "stream %d: frame after its end", r.id)
 	}
 	r.ended.Store(true)
-	if !released {
+	if r.isReleased() {
+		r.session.forget(r)
+	} else {
 		r.receiver.End()
 	}
-	r.session.peerEnded(r)
 	return nil
 }
+
+// received counts payload bytes of the peer against the connection's window.
+func (s *Session) received(n int64) error {
+	if s.window.Add(-n) < 0 {
+		return violation(CloseProtocolError, "more bytes than were granted to the connection")
+	}
+	return nil
+}
+
+// dealt gives room for n bytes back to the connection, in larger steps.
+func (s *Session) dealt(n int64) {
+	if n <= 0 || s.pending.Add(n) < int64(s.limits.ConnWindow)/4 {
+		return
+	}
+	if total := s.pending.Swap(0); total > 0 {
+		s.window.Add(total)
+		s.check(s.out.grant(connectionID, total))
+	}
+}
+
+// CanceledError reports that the peer cancelled the stream.
+type CanceledError struct {
+	// Code says why, in terms of the layer above; 0 says nothing.
+	Code uint32
+}
+
+// Error tells the code.
+func (e *CanceledError) Error() string {
+	if e.Code == 0 {
+		return ErrCanceled.Error()
+	}
+	return fmt.Sprintf("%v with code %d", ErrCanceled, e.Code)
+}
+
+// Is makes every CanceledError match [ErrCanceled].
+func (e *CanceledError) Is(target error) bool { return target == ErrCanceled }

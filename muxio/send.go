@@ -2,13 +2,11 @@ package muxio
 
 import (
 	"context"
-	"fmt"
+	"encoding/binary"
 	"runtime"
-	"sync"
 )
 
-// Body is what one [SendStream.Send] sends: Prefix, then Bytes, then each
-// slice of More.
+// Body is what one Send sends: Prefix, then Bytes, then each slice of More.
 type Body struct {
 	Prefix []byte
 	Bytes  []byte
@@ -35,6 +33,8 @@ type cursor struct {
 	more    [][]byte
 }
 
+func (b *Body) cursor() cursor { return cursor{current: b.Prefix, then: b.Bytes, more: b.More} }
+
 // upTo returns the next slice of at most n bytes; n is less than or equal to
 // what is left of the body.
 func (c *cursor) upTo(n int) []byte {
@@ -51,22 +51,41 @@ func (c *cursor) upTo(n int) []byte {
 	return p
 }
 
+// job is a body that waits for the writer, or is being written.
+type job struct {
+	active bool
+	small  bool
+	cursor cursor
+	left   int
+	end    bool
+	owner  any
+	err    error       // the outcome
+	then   func(error) // told of it, when nobody waits
+
+	waiting int // what it has in outbound.waitingBytes
+}
+
 // SendStream is the sending end of a stream. Send is for one goroutine at a
 // time; Stop and Cancel may be called from any goroutine.
 type SendStream struct {
-	session *Session
-	id      uint32
+	q        *outbound
+	session  *Session
+	id       uint32
+	priority Priority
+	done     chan struct{} // holds one token when the job is finished
 
-	// Guarded by session.queue.mu, so that nothing follows a Cancel frame.
-	seq       uint32
-	ended     bool
-	cancelled bool
-
-	mu         sync.Mutex
+	// Guarded by q.mu.
+	seq        uint32
 	credit     int64 // payload bytes that may still be sent
+	window     int64 // what the peer allows new streams, as far as credit has it
 	registered bool  // grants of the peer reach this stream
+	ended      bool
+	cancelled  bool
 	stopped    error
-	changed    notifier // credit grew or stopped was set
+	job        job
+	queued     bool // in a ring
+	writing    bool // its body is borrowed from by a batch
+	next       *SendStream
 }
 
 // ID returns the stream's id, unique among the unfinished streams that this
@@ -74,218 +93,174 @@ type SendStream struct {
 func (w *SendStream) ID() uint32 { return w.id }
 
 // Send sends the body. It borrows the body's slices until it returns: small
-// ones are copied, larger ones handed to the transport by reference. Send
-// blocks while the queue is full or the peer has granted no room; ctx bounds
-// those waits. After an error the stream must be cancelled.
+// bodies are copied, of larger ones the slices are handed to the transport by
+// reference. Send blocks while others are being sent or the peer has granted no
+// room; ctx bounds that wait, but not the writing of what is under way. After
+// an error the stream must be cancelled.
 func (w *SendStream) Send(ctx context.Context, body Body) error {
-	cur := cursor{current: body.Prefix, then: body.Bytes, more: body.More}
-	generation, err := w.sendFrames(ctx, &cur, body.Len(), body.End)
-	if generation != 0 {
-		if werr := w.session.queue.waitWritten(generation); err == nil {
-			err = werr
-		}
+	n := body.Len()
+	q := w.q
+	q.mu.Lock()
+	if err := w.usableLocked(); err != nil {
+		q.mu.Unlock()
+		return err
+	}
+	if w.copyNowLocked(&body, n) {
+		q.unlockAndWake()
+		return nil
+	}
+	w.startLocked(&body, n)
+	q.unlockAndWake()
+	select {
+	case <-w.done:
+	case <-ctx.Done():
+		w.stop(ctx.Err())
+		<-w.done // at once, or when what is being written is written
 	}
 	runtime.KeepAlive(body.Owner)
-	return err
+	return w.job.err
 }
 
-// sendFrames queues the body frame by frame. It returns the last batch that
-// borrows from the body, 0 if none does.
-func (w *SendStream) sendFrames(ctx context.Context, cur *cursor, left int, end bool) (generation uint64, err error) {
-	if left > InitialCredit || !end {
-		w.register()
+// usableLocked tells why nothing can be sent.
+func (w *SendStream) usableLocked() error {
+	switch {
+	case w.stopped != nil:
+		return w.stopped
+	case w.ended || w.cancelled:
+		return ErrStreamEnded
+	case w.q.closed != nil:
+		return w.q.closed
 	}
-	for left > 0 || end {
-		n := min(left, ChunkBytes)
-		if n > 0 {
-			if n, err = w.takeCredit(ctx, n); err != nil {
-				return generation, err
-			}
-		}
-		last := end && n == left
-		g, err := w.queueFrame(ctx, cur, n, last)
-		generation = max(generation, g)
-		if err != nil || last {
-			return generation, err
-		}
-		left -= n
-	}
-	return generation, nil
+	return nil
 }
 
-// queueFrame queues the next n bytes as one frame, and the end of the stream
-// behind them.
-func (w *SendStream) queueFrame(ctx context.Context, cur *cursor, n int, last bool) (generation uint64, err error) {
-	q := w.session.queue
-	if err := q.lockWithRoom(ctx, n+2*q.layout.HeaderBytes()); err != nil {
-		return 0, err
+// copyNowLocked copies a body into the queue if it is small, and there is room
+// and credit.
+func (w *SendStream) copyNowLocked(body *Body, n int) bool {
+	q := w.q
+	if n > smallBytes || int64(n) > w.credit || int64(n) > q.credit || !q.roomLocked(n+2*q.layout.HeaderBytes()) {
+		return false
 	}
-	defer q.unlockAndWake()
-	if w.ended || w.cancelled {
-		return 0, ErrStreamEnded
+	if n > 0 || w.seq == 0 {
+		w.headerLocked(n)
+		cur := body.cursor()
+		q.copyLocked(&cur, n)
+		w.credit -= int64(n)
+		q.credit -= int64(n)
 	}
+	if body.End {
+		w.endLocked()
+	} else {
+		w.registerLocked()
+	}
+	return true
+}
+
+// startLocked lets the writer take a body.
+func (w *SendStream) startLocked(body *Body, n int) {
+	w.job = job{active: true, small: n <= smallBytes, cursor: body.cursor(), left: n, end: body.End, owner: body.Owner}
+	w.registerLocked()
+	w.q.enqueueLocked(w)
+}
+
+// headerLocked appends the header of the next frame with n bytes.
+func (w *SendStream) headerLocked(n int) {
 	kind := Data
 	if w.seq == 0 {
 		kind = Open
 	}
-	if n > 0 || kind == Open {
-		q.headerLocked(w.id, w.seq, kind, n)
-		w.seq++
-	}
-	for n > 0 {
-		p := cur.upTo(n)
-		if q.payloadLocked(p, w.session.limits.ReferenceFromBytes) {
-			generation = q.generationLocked()
-		}
-		n -= len(p)
-	}
-	if last {
-		q.headerLocked(w.id, w.seq, End, 0)
-		w.seq++
-		w.ended = true
-		w.unregister()
-	}
-	return generation, nil
+	w.q.headerLocked(w.id, w.seq, kind, n)
+	w.seq++
 }
 
-// takeCredit waits until the peer has granted room and takes up to n bytes.
-func (w *SendStream) takeCredit(ctx context.Context, n int) (int, error) {
-	for {
-		w.mu.Lock()
-		if w.stopped != nil {
-			defer w.mu.Unlock()
-			return 0, w.stopped
-		}
-		if w.credit > 0 {
-			n = int(min(int64(n), w.credit))
-			w.credit -= int64(n)
-			w.mu.Unlock()
-			return n, nil
-		}
-		changed := w.changed.wait()
-		w.mu.Unlock()
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return 0, ctx.Err()
-		}
+// endLocked appends the End frame.
+func (w *SendStream) endLocked() {
+	w.q.headerLocked(w.id, w.seq, End, 0)
+	w.seq++
+	w.ended = true
+	w.unregisterLocked()
+}
+
+func (w *SendStream) registerLocked() {
+	if !w.registered {
+		w.registered = true
+		w.q.senders[w.id] = w
+		w.widenLocked()
 	}
 }
 
-// grant adds room that the peer granted.
-func (w *SendStream) grant(n uint32) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.credit += int64(n)
-	if w.credit > maxCredit {
-		return violation(CloseProtocolError, "stream %d was granted more than %d bytes", w.id, int64(maxCredit))
-	}
-	w.changed.broadcast()
-	return nil
+// widenLocked adds what the peer's settings allow a stream that was made before
+// they arrived.
+func (w *SendStream) widenLocked() {
+	w.credit += w.q.streamWindow - w.window
+	w.window = w.q.streamWindow
 }
 
-// maxCredit bounds what grants may add up to.
-const maxCredit = 1 << 40
+// unregisterLocked forgets the stream, unless its body is still to be written.
+func (w *SendStream) unregisterLocked() {
+	if w.registered && w.q.senders[w.id] == w {
+		delete(w.q.senders, w.id)
+	}
+	w.registered = false
+}
 
-// Stop makes a running and every later Send fail with [ErrStopped]. Nothing is
-// sent to the peer.
+// Stop makes a pending Send and every later one fail with [ErrStopped]. The
+// peer is told nothing.
 func (w *SendStream) Stop() { w.stop(ErrStopped) }
 
 func (w *SendStream) stop(err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	q := w.q
+	q.mu.Lock()
+	w.stopLocked(err)
+	notify := q.notify
+	q.notify = nil
+	q.mu.Unlock()
+	tell(notify)
+}
+
+func (w *SendStream) stopLocked(err error) {
 	if w.stopped == nil {
 		w.stopped = err
 	}
-	w.changed.broadcast()
+	if w.job.active && !w.writing {
+		w.q.finishLocked(w, w.stopped)
+	}
 }
 
 // Cancel gives the stream up and tells the peer, also after the stream ended:
-// then it asks the receiver to give up the work on it. Only the first call has
-// an effect.
-func (w *SendStream) Cancel() {
+// then it asks the receiver to give up the work on it. code is for the
+// receiver; 0 says nothing. Only the first call has an effect.
+func (w *SendStream) Cancel(code uint32) {
 	w.Stop()
-	q := w.session.queue
+	q := w.q
 	q.mu.Lock()
-	if w.cancelled || w.seq == 0 {
-		w.cancelled = true
-		q.mu.Unlock()
-		w.unregister()
-		return
-	}
+	tellPeer := !w.cancelled && w.seq > 0
 	w.cancelled = true
-	err := q.controlLocked(w.id, w.seq, Cancel, nil)
-	q.unlockAndWake()
-	w.unregister()
-	w.session.check(err)
-}
-
-func (w *SendStream) register() {
-	w.mu.Lock()
-	known := w.registered
-	w.registered = true
-	w.mu.Unlock()
-	if known {
-		return
+	w.unregisterLocked()
+	var err error
+	if tellPeer {
+		err = q.cancelLocked(w.id, code)
 	}
-	if err := w.session.registerSender(w); err != nil {
-		w.stop(err)
-	}
-}
-
-func (w *SendStream) unregister() {
-	w.mu.Lock()
-	known := w.registered
-	w.mu.Unlock()
-	if known {
-		w.session.unregisterSender(w)
-	}
-}
-
-// MaxImmediateBytes bounds a body sent by [SendStream.SendImmediate].
-const MaxImmediateBytes = 8 << 10
-
-// SendImmediate sends a small body as a whole stream without ever blocking, so
-// that a read loop may answer by it. What waits that way is bounded by
-// [Limits.MaxControlBytes]; a peer that exceeds it is disconnected.
-func (w *SendStream) SendImmediate(body Body) error {
-	n := body.Len()
-	if n > MaxImmediateBytes {
-		return fmt.Errorf("muxio: %d bytes to send immediately, limit is %d", n, MaxImmediateBytes)
-	}
-	q := w.session.queue
-	q.mu.Lock()
-	if w.seq != 0 || w.cancelled {
-		q.mu.Unlock()
-		return ErrStreamEnded
-	}
-	err := q.controlLocked(w.id, 0, Open, flatten(&body, n))
-	if err == nil {
-		err = q.controlLocked(w.id, 1, End, nil)
-	}
-	w.seq, w.ended = 2, true
 	q.unlockAndWake()
 	w.session.check(err)
-	return err
-}
-
-// flatten copies a body of n bytes into one slice.
-func flatten(body *Body, n int) []byte {
-	p := make([]byte, 0, n)
-	p = append(append(p, body.Prefix...), body.Bytes...)
-	for _, m := range body.More {
-		p = append(p, m...)
-	}
-	return p
 }
 
 // CancelUnlessEnded cancels the stream if its end has not been sent.
-func (w *SendStream) CancelUnlessEnded() {
-	q := w.session.queue
-	q.mu.Lock()
+func (w *SendStream) CancelUnlessEnded(code uint32) {
+	w.q.mu.Lock()
 	ended := w.ended
-	q.mu.Unlock()
+	w.q.mu.Unlock()
 	if !ended {
-		w.Cancel()
+		w.Cancel(code)
 	}
+}
+
+// cancelLocked queues a Cancel frame.
+func (q *outbound) cancelLocked(id, code uint32) error {
+	if code == 0 {
+		return q.controlLocked(id, 0, Cancel, nil)
+	}
+	var payload [4]byte
+	binary.LittleEndian.PutUint32(payload[:], code)
+	return q.controlLocked(id, 0, Cancel, payload[:])
 }

@@ -2,7 +2,6 @@ package muxio
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -26,6 +25,16 @@ type Config struct {
 	// Accept is called from the read loop for each stream that the peer
 	// opens, before its first bytes are delivered. It must not block.
 	Accept func(*RecvStream) Receiver
+	// Message, unless nil, takes a stream that arrived as a whole in one
+	// transport message, instead of Accept. payload is valid during the call,
+	// which must not block.
+	Message func(id uint32, payload []byte)
+	// Canceled, unless nil, is told that the peer gives up a stream that went
+	// to Message.
+	Canceled func(id uint32, cause *CanceledError)
+	// GoingAway, unless nil, is told once that the peer accepts no new calls.
+	// Like the others it is called from the read loop and must not block.
+	GoingAway func(CloseReason)
 }
 
 // Session multiplexes streams in both directions over one transport. Each
@@ -42,18 +51,25 @@ type Session struct {
 	layout    Layout
 	role      Role
 	limits    Limits
-	accept    func(*RecvStream) Receiver
-	queue     *writeQueue
-	opened    atomic.Uint32 // streams opened by this end
+	cfg       Config
+	out       *outbound
+	opened    atomic.Uint32 // ids taken by this end
 	loops     sync.WaitGroup
 	done      chan struct{}
-	over      sync.Once
+	over      atomic.Bool   // end was called
+	closed    chan struct{} // closed when the transport is
 
-	aheadBytes int // of the read loop
+	window  atomic.Int64 // payload bytes that the peer may still send
+	pending atomic.Int64 // bytes to grant to the connection, not yet sent
+	pings   pings
+
+	// Of the read loop.
+	aheadBytes int
+	settled    bool // the peer's settings arrived
+	goingAway  *CloseReason
 
 	mu        sync.Mutex
 	receivers map[uint32]*RecvStream // unfinished, or not released
-	senders   map[uint32]*SendStream // may wait for grants
 	err       error                  // why the session ended
 	writeErr  error                  // why the writer ended
 }
@@ -75,26 +91,20 @@ func NewSession(t Transport, cfg Config) (*Session, error) {
 		layout:    cfg.Layout,
 		role:      cfg.Role,
 		limits:    limits,
-		accept:    cfg.Accept,
-		queue:     newWriteQueue(cfg.Layout, limits),
+		cfg:       cfg,
+		out:       newOutbound(cfg.Layout, limits),
 		done:      make(chan struct{}),
+		closed:    make(chan struct{}),
 		receivers: make(map[uint32]*RecvStream),
-		senders:   make(map[uint32]*SendStream),
+	}
+	s.window.Store(int64(limits.ConnWindow))
+	if err := s.out.control(connectionID, Settings, appendSettings(nil, limits.settings())); err != nil {
+		return nil, err
 	}
 	s.loops.Add(2)
 	go s.readLoop()
 	go s.writeLoop()
 	return s, nil
-}
-
-// OpenStream returns a new stream to the peer. Nothing is sent until the first
-// Send.
-func (s *Session) OpenStream() *SendStream {
-	id := (s.opened.Add(1) - 1) &^ responderBit
-	if s.role == Responder {
-		id |= responderBit
-	}
-	return &SendStream{session: s, id: id, credit: InitialCredit}
 }
 
 // Done is closed when the session has ended.
@@ -113,9 +123,9 @@ func (s *Session) Err() error {
 // the session's goroutines have ended. It must not be called from a
 // [Receiver]. Further calls wait in the same way.
 func (s *Session) Close(reason CloseReason) error {
-	s.queue.close(ErrClosed)
+	s.out.close(ErrClosed)
 	ctx, stop := context.WithTimeout(context.Background(), CloseFlushTimeout)
-	flushErr := s.queue.waitFlushed(ctx)
+	flushErr := s.out.waitFlushed(ctx)
 	stop()
 	s.end(ErrClosed, reason)
 	s.loops.Wait()
@@ -135,34 +145,32 @@ func (s *Session) check(err error) {
 }
 
 // end ends the session once: it records why, closes the queue and the
-// transport. The read loop notices and tells the receivers.
+// transport. The read loop notices and tells the receivers. Further calls wait
+// until the transport is closed.
 func (s *Session) end(err error, reason CloseReason) {
-	s.over.Do(func() {
-		s.mu.Lock()
-		s.err = err
-		senders := make([]*SendStream, 0, len(s.senders))
-		for _, w := range s.senders {
-			senders = append(senders, w)
-		}
-		s.mu.Unlock()
-		s.queue.close(err)
-		close(s.done)
-		for _, w := range senders {
-			w.stop(err)
-		}
-		_ = s.transport.Close(reason) // the reason for the end is already known
-	})
+	if !s.over.CompareAndSwap(false, true) {
+		<-s.closed // a channel, not a mutex, so that testing/synctest sees the wait
+		return
+	}
+	s.mu.Lock()
+	s.err = err
+	s.mu.Unlock()
+	s.out.close(err)
+	close(s.done)
+	s.out.stopAll(err)
+	_ = s.transport.Close(reason) // the reason for the end is already known
+	close(s.closed)
 }
 
 // writeLoop is the only goroutine that writes to the transport. Everything
 // that is queued when it comes round goes out as one message.
 func (s *Session) writeLoop() {
 	defer s.loops.Done()
-	defer s.queue.endWriter()
 	var pieces [][]byte
 	for {
-		b := s.queue.take()
+		b := s.out.take()
 		if b == nil {
+			s.out.endWriter(nil)
 			return
 		}
 		pieces = b.pieces(pieces[:0])
@@ -170,9 +178,10 @@ func (s *Session) writeLoop() {
 		clear(pieces)
 		if err != nil {
 			s.writeFailed(fmt.Errorf("muxio: writing: %w", err))
+			s.out.endWriter(b)
 			return
 		}
-		s.queue.wrote(b)
+		s.out.wrote(b)
 	}
 }
 
@@ -180,7 +189,7 @@ func (s *Session) writeLoop() {
 // session: a peer that closed may have said why, and that explains more than
 // the failed write.
 func (s *Session) writeFailed(err error) {
-	s.queue.close(err)
+	s.out.close(err)
 	s.mu.Lock()
 	s.writeErr = err
 	s.mu.Unlock()
@@ -195,6 +204,13 @@ func (s *Session) readLoop() {
 	s.mu.Lock()
 	writeErr := s.writeErr
 	s.mu.Unlock()
+	if s.goingAway != nil && errors.Is(err, io.ErrUnexpectedEOF) {
+		// A transport without a goodbye of its own: the last GoAway is it.
+		err = &CloseError{CloseReason: *s.goingAway, Remote: true}
+		if s.goingAway.Code == CloseNormal {
+			err = io.EOF
+		}
+	}
 	var closed *CloseError
 	switch {
 	case errors.As(err, &closed) && !closed.Remote:
@@ -229,109 +245,86 @@ func (s *Session) readMessages() error {
 			if err != nil {
 				return err
 			}
-			message = rest
 			if !ok {
 				break
 			}
-			if err := s.dispatch(f); err != nil {
+			if message, err = s.dispatch(f, rest); err != nil {
 				return err
 			}
+		}
+		if cap(carry) > 2*(s.limits.MaxFrameBytes+s.layout.HeaderBytes()) {
+			carry = nil
 		}
 		carry = append(carry[:0], message...)
 	}
 }
 
-// dispatch hands one frame to its stream.
-func (s *Session) dispatch(f Frame) error {
-	own := f.Stream&responderBit != 0 == (s.role == Responder)
-	if f.Kind == Credit {
-		return s.credit(f, own)
+// dispatch hands one frame to its stream. It returns what follows the frame in
+// its message, which may be one more that it has taken.
+func (s *Session) dispatch(f Frame, rest []byte) ([]byte, error) {
+	if !s.settled && f.Kind != Settings {
+		return rest, violation(CloseProtocolError, "frame of kind %d before the settings", f.Kind)
 	}
-	if own {
-		return violation(CloseProtocolError, "stream %d: id of the other end's half", f.Stream)
+	own := f.Stream&responderBit != 0 == (s.role == Responder)
+	switch {
+	case f.Kind > Credit || f.Stream|responderBit == connectionID: // neither half has the last id
+		return rest, s.connectionFrame(f)
+	case f.Kind == Credit && own:
+		return rest, s.credit(f)
+	case f.Kind == Credit || own:
+		return rest, violation(CloseProtocolError, "stream %d: id of the wrong half for kind %d", f.Stream, f.Kind)
 	}
 	s.mu.Lock()
 	r := s.receivers[f.Stream]
 	if r != nil {
 		s.mu.Unlock()
-		return r.frame(f)
+		return rest, r.frame(f)
 	}
-	if f.Kind == Cancel { // of a stream that is finished on both sides
+	if f.Kind == Cancel { // of a stream that is finished
 		s.mu.Unlock()
-		return nil
+		cause, err := canceled(f)
+		if err == nil && s.cfg.Canceled != nil {
+			s.cfg.Canceled(f.Stream, cause)
+		}
+		return rest, err
+	}
+	if after, ok := s.wholeMessage(f, rest); ok {
+		s.mu.Unlock()
+		if err := s.received(int64(len(f.Payload))); err != nil {
+			return after, err
+		}
+		s.cfg.Message(f.Stream, f.Payload)
+		s.dealt(int64(len(f.Payload)))
+		return after, nil
 	}
 	if len(s.receivers) >= s.limits.MaxStreams {
 		s.mu.Unlock()
-		return violation(ClosePolicy, "more than %d unfinished streams, limit MaxStreams", s.limits.MaxStreams)
+		return rest, violation(ClosePolicy, "more than %d unfinished streams, limit MaxStreams", s.limits.MaxStreams)
 	}
-	r = &RecvStream{session: s, id: f.Stream}
+	r = s.newReceiver(f.Stream)
 	s.receivers[f.Stream] = r
 	s.mu.Unlock()
-	r.window.Store(InitialCredit)
-	r.receiver = s.accept(r)
-	return r.frame(f)
+	r.receiver = s.cfg.Accept(r)
+	return rest, r.frame(f)
 }
 
-// credit passes a grant to the stream that it is for. Streams that have ended
-// need none.
-func (s *Session) credit(f Frame, own bool) error {
-	if !own || len(f.Payload) != 4 {
-		return violation(CloseProtocolError, "malformed grant for stream %d", f.Stream)
+// wholeMessage tells whether f is all of a stream: its End frame follows in the
+// same message. Then it returns what comes after that.
+func (s *Session) wholeMessage(f Frame, rest []byte) (after []byte, ok bool) {
+	if s.cfg.Message == nil || f.Seq != 0 || f.Kind == End || len(f.Payload) > InitialCredit {
+		return rest, false
 	}
-	s.mu.Lock()
-	w := s.senders[f.Stream]
-	s.mu.Unlock()
-	if w == nil {
-		return nil
+	end, after, ok, err := s.layout.Parse(rest, 0)
+	if !ok || err != nil || end.Kind != End || end.Stream != f.Stream || end.Seq != 1 {
+		return rest, false
 	}
-	return w.grant(binary.LittleEndian.Uint32(f.Payload))
+	return after, true
 }
 
-func (s *Session) registerSender(w *SendStream) error {
+// forget makes the id of r free: both ends are done with it.
+func (s *Session) forget(r *RecvStream) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.err != nil {
-		return s.err
-	}
-	s.senders[w.id] = w
-	return nil
-}
-
-func (s *Session) unregisterSender(w *SendStream) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.senders[w.id] == w {
-		delete(s.senders, w.id)
-	}
-}
-
-func (s *Session) isReleased(r *RecvStream) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return r.released
-}
-
-// release marks r as no longer wanted by this end, and forgets it if the peer
-// has ended it.
-func (s *Session) release(r *RecvStream) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	r.released = true
-	if r.ended.Load() {
-		s.forgetLocked(r)
-	}
-}
-
-// peerEnded forgets r if this end has released it.
-func (s *Session) peerEnded(r *RecvStream) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if r.released {
-		s.forgetLocked(r)
-	}
-}
-
-func (s *Session) forgetLocked(r *RecvStream) {
 	if s.receivers[r.id] == r {
 		delete(s.receivers, r.id)
 	}
@@ -342,13 +335,14 @@ func (s *Session) cancelReceivers(cause error) {
 	s.mu.Lock()
 	open := make([]*RecvStream, 0, len(s.receivers))
 	for _, r := range s.receivers {
-		if !r.released {
-			open = append(open, r)
-		}
+		open = append(open, r)
 	}
 	clear(s.receivers)
 	s.mu.Unlock()
 	for _, r := range open {
+		if r.isReleased() {
+			continue
+		}
 		r.ended.Store(true)
 		r.receiver.Cancel(cause)
 	}

@@ -92,7 +92,7 @@ func TestStreamsCarryBodiesOfEverySize(t *testing.T) {
 		for _, n := range []int{0, 1, 13, ChunkBytes - 1, ChunkBytes, ChunkBytes + 1, InitialCredit, InitialCredit + 1, 3 << 20} {
 			body := bytes.Repeat([]byte("0123456789abcdef~"), n/17+1)[:n]
 			cut := n / 3
-			w := from.send.OpenStream()
+			w := from.send.OpenStream(Normal)
 			err := w.Send(context.Background(), Body{Prefix: body[:cut], More: [][]byte{nil, body[cut : 2*cut], body[2*cut:]}, End: true})
 			if err != nil {
 				t.Fatalf("%d bytes: %v", n, err)
@@ -116,7 +116,7 @@ func TestManyStreamsAtATime(t *testing.T) {
 	var senders sync.WaitGroup
 	for range streams {
 		senders.Go(func() {
-			if err := a.OpenStream().Send(context.Background(), Body{Bytes: body, End: true}); err != nil {
+			if err := a.OpenStream(Normal).Send(context.Background(), Body{Bytes: body, End: true}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -134,8 +134,8 @@ func TestManyStreamsAtATime(t *testing.T) {
 	senders.Wait()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.receivers) != 0 || len(a.senders) != 0 {
-		t.Errorf("%d receivers and %d senders remain", len(b.receivers), len(a.senders))
+	if len(b.receivers) != 0 || len(a.out.senders) != 0 {
+		t.Errorf("%d receivers and %d senders remain", len(b.receivers), len(a.out.senders))
 	}
 }
 
@@ -143,12 +143,12 @@ func TestReaderThatGrantsNothingStopsItsSenderOnly(t *testing.T) {
 	ta, tb := Pipe()
 	a, b := newEnd(t, ta, Initiator, Limits{}, false), newEnd(t, tb, Responder, Limits{}, true)
 	ctx, cancel := context.WithCancel(context.Background())
-	blocked := a.OpenStream()
+	blocked := a.OpenStream(Normal)
 	result := make(chan error, 1)
 	go func() { result <- blocked.Send(ctx, Body{Bytes: make([]byte, 4<<20), End: true}) }()
 	slow := b.next(t)
 
-	if err := a.OpenStream().Send(ctx, Body{Bytes: []byte("small"), End: true}); err != nil {
+	if err := a.OpenStream(Normal).Send(ctx, Body{Bytes: []byte("small"), End: true}); err != nil {
 		t.Fatal(err)
 	}
 	if err := await(t, b.next(t).ended); err != nil {
@@ -161,7 +161,7 @@ func TestReaderThatGrantsNothingStopsItsSenderOnly(t *testing.T) {
 	if n := len(slow.bytes()); n > InitialCredit {
 		t.Errorf("%d bytes arrived without a grant", n)
 	}
-	blocked.Cancel()
+	blocked.Cancel(0)
 	if err := await(t, slow.ended); !errors.Is(err, ErrCanceled) {
 		t.Errorf("receiver saw %v", err)
 	}
@@ -169,7 +169,7 @@ func TestReaderThatGrantsNothingStopsItsSenderOnly(t *testing.T) {
 
 func TestCancelAfterEndReachesAHeldStream(t *testing.T) {
 	a, b := pair(t, Limits{})
-	w := a.OpenStream()
+	w := a.OpenStream(Normal)
 	if err := w.Send(context.Background(), Body{Bytes: []byte("work"), End: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +177,7 @@ func TestCancelAfterEndReachesAHeldStream(t *testing.T) {
 	if err := await(t, c.ended); err != nil {
 		t.Fatal(err)
 	}
-	w.Cancel()
+	w.Cancel(0)
 	if err := await(t, c.ended); !errors.Is(err, ErrCanceled) {
 		t.Errorf("receiver saw %v", err)
 	}
@@ -189,7 +189,7 @@ func TestCancelAfterEndReachesAHeldStream(t *testing.T) {
 func TestStopReleasesABlockedSender(t *testing.T) {
 	ta, tb := Pipe()
 	a, b := newEnd(t, ta, Initiator, Limits{}, false), newEnd(t, tb, Responder, Limits{}, true)
-	w := a.OpenStream()
+	w := a.OpenStream(Normal)
 	result := make(chan error, 1)
 	go func() { result <- w.Send(context.Background(), Body{Bytes: make([]byte, 1<<20), End: true}) }()
 	b.next(t)
@@ -202,7 +202,7 @@ func TestStopReleasesABlockedSender(t *testing.T) {
 func TestEndOfTheConnectionReachesEverybody(t *testing.T) {
 	ta, tb := Pipe()
 	a, b := newEnd(t, ta, Initiator, Limits{}, false), newEnd(t, tb, Responder, Limits{}, true)
-	w := a.OpenStream()
+	w := a.OpenStream(Normal)
 	result := make(chan error, 1)
 	go func() { result <- w.Send(context.Background(), Body{Bytes: make([]byte, 1<<20), End: true}) }()
 	c := b.next(t)
@@ -215,7 +215,7 @@ func TestEndOfTheConnectionReachesEverybody(t *testing.T) {
 		t.Errorf("receiver saw %v", err)
 	}
 	await(t, a.Done())
-	if err := a.OpenStream().Send(context.Background(), Body{Bytes: []byte("x"), End: true}); err == nil {
+	if err := a.OpenStream(Normal).Send(context.Background(), Body{Bytes: []byte("x"), End: true}); err == nil {
 		t.Error("Send on an ended session succeeded")
 	}
 }
@@ -223,7 +223,7 @@ func TestEndOfTheConnectionReachesEverybody(t *testing.T) {
 func TestCloseWritesWhatIsQueued(t *testing.T) {
 	a, b := pair(t, Limits{})
 	for range 100 {
-		if err := a.OpenStream().Send(context.Background(), Body{Bytes: []byte("x"), End: true}); err != nil {
+		if err := a.OpenStream(Normal).Send(context.Background(), Body{Bytes: []byte("x"), End: true}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -252,7 +252,14 @@ func newRawPeer(t *testing.T, limits Limits) *rawPeer {
 	t.Helper()
 	ta, tb := Pipe()
 	t.Cleanup(func() { _ = ta.Close(CloseReason{Code: CloseNormal}) })
-	return &rawPeer{t: t, transport: ta, end: newEnd(t, tb, Responder, limits, true)}
+	p := &rawPeer{t: t, transport: ta, end: newEnd(t, tb, Responder, limits, true)}
+	p.send(settingsFrame())
+	return p
+}
+
+// settingsFrame is what any peer sends first.
+func settingsFrame() Frame {
+	return Frame{Stream: connectionID, Kind: Settings, Payload: appendSettings(nil, defaultSettings)}
 }
 
 func (p *rawPeer) send(frames ...Frame) {
@@ -343,7 +350,7 @@ func TestViolationsCloseWithAReason(t *testing.T) {
 		"id of the other half":        {[]Frame{{Stream: 1 | responderBit, Kind: Open}}, CloseProtocolError},
 		"grant for the peer's stream": {[]Frame{{Stream: 1, Kind: Credit, Payload: credit}}, CloseProtocolError},
 		"grant without a number":      {[]Frame{{Stream: responderBit, Kind: Credit}}, CloseProtocolError},
-		"unknown kind":                {[]Frame{{Stream: 1, Kind: 9}}, CloseProtocolError},
+		"unknown kind":                {[]Frame{{Stream: 1, Kind: 11}}, CloseProtocolError},
 		"more bytes than granted":     {tooMuch, CloseProtocolError},
 		"too many frames ahead":       {manyAhead, ClosePolicy},
 		"frame over the limit":        {[]Frame{{Stream: 1, Kind: Open, Payload: make([]byte, DefaultMaxFrameBytes+1)}}, CloseTooBig},
@@ -386,7 +393,7 @@ func TestPeerThatDoesNotReadIsDisconnected(t *testing.T) {
 		if i > 10_000 {
 			t.Fatal("the session never ended")
 		}
-		_ = p.end.OpenStream().SendImmediate(Body{Bytes: make([]byte, 1000)})
+		_ = p.end.SendMessageNow(p.end.NextID(), Body{Bytes: make([]byte, 1000)})
 	}
 	var closed *CloseError
 	if err := p.end.Err(); !errors.As(err, &closed) || closed.Code != ClosePolicy {
@@ -426,6 +433,7 @@ func FuzzSession(f *testing.F) {
 				}
 			}
 		}()
+		b = append(Layout13.Append(nil, settingsFrame()), b...)
 		cut = min(max(cut, 0), len(b))
 		_ = ta.WriteMessage([][]byte{b[:cut]})
 		_ = ta.WriteMessage([][]byte{b[cut:]})

@@ -1,7 +1,8 @@
 package muxio
 
 // A Transport carries whole messages between two peers, in order and without
-// loss: a WebSocket, a Unix socket with a length prefix, or [Pipe] in a test.
+// loss: a WebSocket (package wsconn), a stream of bytes (package streamconn), or
+// [Pipe] in a test.
 //
 // A session calls ReadMessage from one goroutine and WriteMessage from one
 // other; Close may be called from any goroutine and any number of times.
@@ -9,7 +10,9 @@ type Transport interface {
 	// ReadMessage returns the next message. The bytes belong to the transport
 	// and are valid until the next call. It returns [io.EOF] after the peer
 	// closed the connection in good order, and a [*CloseError] when the peer
-	// gave a reason other than [CloseNormal].
+	// gave a reason other than [CloseNormal]. A transport that has no goodbye
+	// of its own returns [io.ErrUnexpectedEOF]: then a GoAway frame that came
+	// last is the reason, see [AppendGoodbye].
 	ReadMessage() ([]byte, error)
 
 	// WriteMessage sends the pieces, one after the other, as one message. It

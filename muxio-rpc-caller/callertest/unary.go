@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strconv"
 	"sync"
 	"testing"
@@ -129,7 +130,7 @@ func wantError(t *testing.T, what string, err error, want rpc.Error) {
 	t.Helper()
 	wantCode(t, what, err, want.Code)
 	var e *rpc.Error
-	if errors.As(err, &e) && *e != want {
+	if errors.As(err, &e) && !reflect.DeepEqual(*e, want) {
 		t.Errorf("%s: error %+v, want %+v", what, *e, want)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"reflect"
 	"runtime"
 	"strings"
 	"sync"
@@ -81,7 +82,7 @@ func checkErrors(t *testing.T, connect Connect) {
 func wantError(t *testing.T, what string, err error, want rpc.Error) {
 	t.Helper()
 	var e *rpc.Error
-	if !errors.As(err, &e) || *e != want {
+	if !errors.As(err, &e) || !reflect.DeepEqual(*e, want) {
 		t.Errorf("%s: error %+v, want %+v", what, err, want)
 	}
 }

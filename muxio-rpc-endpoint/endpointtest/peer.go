@@ -93,6 +93,7 @@ func newRawPeer(t *testing.T, serve Serve, server rpc.Config) *rawPeer {
 		p.watchdog.Stop()
 		p.close()
 	})
+	p.send(muxio.Layout13.Append(nil, muxio.Frame{Stream: 1<<32 - 1, Kind: muxio.Settings})) // the defaults
 	return p
 }
 
@@ -138,9 +139,9 @@ func (p *rawPeer) take(f muxio.Frame) (r response, complete bool) {
 	case muxio.Open, muxio.Data:
 		p.streams[f.Stream] = append(p.streams[f.Stream], f.Payload...)
 		return r, false
-	case muxio.Credit:
-		return r, false
 	case muxio.End, muxio.Cancel:
+	default:
+		return r, false
 	}
 	b := p.streams[f.Stream]
 	delete(p.streams, f.Stream)

@@ -187,10 +187,16 @@ func checkIgnored(t *testing.T, serve Serve) {
 		p.wantEcho(uint32(i + 100))
 	}
 	p.send(message(callType, 9, echoMethod.ID(), "", "")[:0], frame(50, 0, muxio.Cancel, nil))
-	// Metadata of a call has no meaning yet and is skipped.
-	p.send(whole(51, message(callType, 6, echoMethod.ID(), "later", "hello")))
+	// Fields that are not known are skipped, unless they must be understood.
+	p.send(whole(51, message(callType, 6, echoMethod.ID(), "\x60\x05later", "hello")))
 	if r := p.receive(); r.status != statusOK || r.payload != "hello" {
-		t.Errorf("call with metadata: answer %+v", r)
+		t.Errorf("call with an unknown field: answer %+v", r)
+	}
+	for i, field := range []string{"\xe0\x05later", "later", "\x01\x00", "\x02\x03\x02Ab", "\x03\x01\x03"} {
+		p.send(whole(uint32(60+i), message(callType, 7, echoMethod.ID(), field, "hello")))
+		if r := p.receive(); r.status != statusFail || r.request != 7 {
+			t.Errorf("call with the field %q: answer %+v", field, r)
+		}
 	}
 }
 

@@ -61,7 +61,7 @@ var repository = policy{
 
 	generic: []string{
 		"muxio", "muxio-rpc-service", "muxio-rpc-caller", "muxio-rpc-endpoint",
-		"muxio-ws-client", "muxio-ws-server",
+		"muxio-ws-client", "muxio-ws-server", "muxio-js",
 	},
 
 	programs: map[string]string{

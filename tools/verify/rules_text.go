@@ -15,7 +15,7 @@ var (
 		`key ?value|tombstones?|compactions?|databases?|memtables?)\b`)
 
 	// ownPaths are the import paths in which such a word may stand.
-	ownPaths = regexp.MustCompile(`(github\.com/)?simd-drive/go(/muxio[a-z-]*)?`)
+	ownPaths = regexp.MustCompile(`((github\.com/)?simd-drive/go|@simd-drive)(/muxio[a-z-]*)?`)
 
 	// camelCase is a place where a new word starts inside an identifier.
 	camelCase = regexp.MustCompile(`([a-z0-9])([A-Z])`)

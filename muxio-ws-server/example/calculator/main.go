@@ -2,7 +2,7 @@
 // calling the client back on the same connection.
 //
 //	calculator -listen 127.0.0.1:8080
-//	calculator -connect ws://127.0.0.1:8080/calculator 5000000
+//	calculator -connect ws://127.0.0.1:8080/calculator -limit 5000000
 //
 // Without either flag it is both ends in one process.
 package main
@@ -17,7 +17,6 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"strconv"
 	"time"
 
 	caller "github.com/simd-drive/go/muxio-rpc-caller"
@@ -46,18 +45,13 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 	flags := flag.NewFlagSet("calculator", flag.ContinueOnError)
 	listen := flags.String("listen", "", "serve on this address")
 	connect := flags.String("connect", "", "calculate at the server with this ws or wss address")
+	limit := flags.Uint64("limit", 1_000_000, "count the primes below this")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	limit, err := uint64(1_000_000), error(nil)
-	if flags.NArg() > 0 {
-		if limit, err = strconv.ParseUint(flags.Arg(0), 10, 64); err != nil {
-			return err
-		}
-	}
 	switch {
 	case *connect != "":
-		return calculate(ctx, out, *connect, limit)
+		return calculate(ctx, out, *connect, *limit)
 	case *listen != "":
 		addr, stop, err := serve(ctx, *listen)
 		if err != nil {
@@ -73,7 +67,7 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(calculate(ctx, out, addr, limit), stop())
+	return errors.Join(calculate(ctx, out, addr, *limit), stop())
 }
 
 // serve starts a server and returns its address, and a function that shuts it

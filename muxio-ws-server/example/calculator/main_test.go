@@ -16,7 +16,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func Example() {
-	if err := run(context.Background(), os.Stdout, []string{"1000"}); err != nil {
+	if err := run(context.Background(), os.Stdout, []string{"-limit", "1000"}); err != nil {
 		fmt.Println(err)
 	}
 	// Output:
@@ -33,7 +33,7 @@ func Example() {
 }
 
 func TestRefusedRequest(t *testing.T) {
-	err := run(t.Context(), io.Discard, []string{"1000000000"})
+	err := run(t.Context(), io.Discard, []string{"-limit", "1000000000"})
 	if !errors.Is(err, rpc.InvalidArgument) {
 		t.Errorf("got %v", err)
 	}

@@ -1,0 +1,143 @@
+package report
+
+import (
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/simd-drive/go/bench/rpc/measure"
+)
+
+func TestMain(m *testing.M) {
+	measure.ExitIfChild() // the tests start this binary as their children
+	// Under the race detector each child would sleep for a second at its end.
+	if err := os.Setenv("GORACE", "atexit_sleep_ms=0"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
+
+// ours is how many implementations of ours TestWrite measures.
+const ours = 2
+
+// TestWrite runs every case for a moment and looks at what was written. It
+// says nothing about the figures.
+func TestWrite(t *testing.T) {
+	all, err := measure.Implementations("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Those that the targets name; the tests of package measure run all.
+	all, err = measure.Select(all, "muxio,muxio-inline,grpc,yamux,nats,gorilla-pp,tcp,tcp+rpc,tcp-pp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "rpc.md")
+	if err := Write(t.Context(), measure.Plan{Rounds: 1}, all, Quick, path, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(strings.TrimSuffix(path, ".md") + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r Results
+	if err := json.Unmarshal(text, &r); err != nil {
+		t.Fatal(err)
+	}
+	if want := ours * len(targets); len(r.Verdicts) != want {
+		t.Errorf("%d verdicts for %d implementations of ours, want %d", len(r.Verdicts), ours, want)
+	}
+	for _, v := range r.Verdicts {
+		if v.Result == notMeasured && !strings.Contains(v.Target, "rust") {
+			t.Errorf("not measured: %+v", v)
+		}
+	}
+	document, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"worth nothing", r.Machine.CPU, "grpc", "≥ 10 × grpc", "## Implementations"} {
+		if !strings.Contains(string(document), want) {
+			t.Errorf("the document does not say %q", want)
+		}
+	}
+	if strings.Contains(string(document), "failed:") {
+		t.Error("an implementation has failed")
+	}
+	svgs, err := filepath.Glob(filepath.Join(filepath.Dir(path), "rpc-*.svg"))
+	if err != nil || len(svgs) != 7 {
+		t.Errorf("plots %q, %v, want 7", svgs, err)
+	}
+	for _, svg := range svgs {
+		if !strings.Contains(string(document), "]("+filepath.Base(svg)+")") {
+			t.Errorf("the document does not show %s", filepath.Base(svg))
+		}
+	}
+}
+
+// TestJudge holds what counts as met: at the bound and on the right side of it.
+func TestJudge(t *testing.T) {
+	results := func(ours, theirs float64) *Results {
+		return &Results{Echo: []echoResult{
+			{Impl: "muxio", Size: 32, InFlight: 1, Calls: ours, Rounds: 1},
+			{Impl: "weak", Size: 32, InFlight: 1, Calls: theirs / 2, Rounds: 1},
+			{Impl: "strong", Size: 32, InFlight: 1, Calls: theirs, Rounds: 1},
+		}}
+	}
+	figure := echoFigure(32, 1, func(e echoResult) float64 { return e.Calls })
+	both := []string{"weak", "strong"}
+	for _, c := range []struct {
+		name   string
+		target target
+		ours   float64
+		want   string
+	}{
+		{"at least, at the bound", target{need: 2, versus: both, figure: figure}, 200, met},
+		{"at least, below", target{need: 2, versus: both, figure: figure}, 199, missed},
+		{"at most, at the bound of the smaller one", target{need: 2, atMost: true, versus: both, figure: figure}, 100, met},
+		{"at most, above", target{need: 2, atMost: true, versus: both, figure: figure}, 101, missed},
+		{"absolute, at the bound", target{need: 50, atMost: true, absolute: true, figure: figure}, 50, met},
+		{"absolute, above", target{need: 50, atMost: true, absolute: true, figure: figure}, 51, missed},
+		{"absolute, at least", target{need: 50, absolute: true, figure: figure}, 49, missed},
+		{"nothing asked for", target{versus: both, figure: figure}, 1, orientation},
+		{"no peer", target{need: 1, versus: []string{"nobody"}, figure: figure}, 1, notMeasured},
+	} {
+		if got := c.target.judge(results(c.ours, 100), "muxio"); got.Result != c.want {
+			t.Errorf("%s: %+v, want %s", c.name, got, c.want)
+		}
+	}
+	if got := targets[0].judge(&Results{}, "muxio"); got.Result != notMeasured {
+		t.Errorf("without figures: %+v", got)
+	}
+}
+
+// TestTargetsNameImplementations holds that no target compares with a peer
+// that is not there.
+func TestTargetsNameImplementations(t *testing.T) {
+	all, err := measure.Implementations("rust-rpc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, target := range targets {
+		for _, name := range target.versus {
+			if !slices.ContainsFunc(all, func(i measure.Implementation) bool { return i.Name == name }) {
+				t.Errorf("%s: there is no %s", target.name, name)
+			}
+		}
+	}
+}
+
+func TestNumber(t *testing.T) {
+	for v, want := range map[float64]string{
+		0: "0", 0.0123: "0.012", 0.5: "0.500", 1: "1", 12.34: "12.3", 999: "999",
+		1000: "1,000", 1234567: "1,234,567", -4096: "-4,096",
+	} {
+		if got := number(v); got != want {
+			t.Errorf("number(%g) = %s, want %s", v, got, want)
+		}
+	}
+}

@@ -1,0 +1,8 @@
+//go:build unix && !linux
+
+package streamconn
+
+import "syscall"
+
+// duplicate makes the descriptor to one of from.
+func duplicate(from, to int) error { return syscall.Dup2(from, to) }
