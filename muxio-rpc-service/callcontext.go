@@ -2,25 +2,40 @@ package rpc
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
+
+	"github.com/simd-drive/go/muxio"
 )
 
 // callContext is the context of a handler. It is made for one call and costs no
 // goroutine, and no channel unless somebody asks for it. The handlers of a
-// connection are many and short, which is why it is not one of package context.
+// connection are many and short, which is why it is not one of package context, and
+// why what most calls do not have stands apart. It is never used for a second call:
+// handlers may leave it to goroutines that outlive them.
 type callContext struct {
-	conn   *Conn
-	fields fields // of the call
+	conn *Conn
+	said *said // nil for a call that said nothing
 
-	deadline time.Time // zero for none
-	timer    *time.Timer
+	mu     sync.Mutex
+	gone   bool // the caller has given the call up
+	err    error
+	done   chan struct{} // made by Done
+	asides *asides       // nil for most
+}
 
-	mu       sync.Mutex
-	done     chan struct{} // made by Done
-	err      error
-	gone     bool          // the caller has given the call up
-	left     chan struct{} // closed then; made by sendContext
+// said is what the caller said in the header of the call.
+type said struct {
+	metadata Metadata
+	priority muxio.Priority
+	deadline time.Time   // zero for none
+	timer    *time.Timer // nil for none
+}
+
+// asides is what handlers seldom ask of a context.
+type asides struct {
+	left     chan struct{} // closed when the caller has gone; made by sendContext
 	after    []*afterFunc
 	response Metadata
 }
@@ -30,17 +45,50 @@ type callKey struct{}
 
 var _ context.Context = (*callContext)(nil)
 
-// start begins the life of the context.
-func (c *callContext) start(conn *Conn, f fields) {
-	c.conn, c.fields = conn, f
-	if f.timeout > 0 {
-		c.deadline = time.Now().Add(f.timeout)
-		c.timer = time.AfterFunc(f.timeout, func() { c.cancel(context.DeadlineExceeded) })
+// newCallContext returns the context of a call that begins now.
+func newCallContext(conn *Conn, f fields) *callContext {
+	c := &callContext{conn: conn}
+	if f.timeout > 0 || f.priority != muxio.Normal || f.metadata.Len() > 0 {
+		c.said = &said{metadata: f.metadata, priority: f.priority}
 	}
+	if f.timeout > 0 {
+		c.said.deadline = time.Now().Add(f.timeout)
+		c.said.timer = time.AfterFunc(f.timeout, func() { c.cancel(context.DeadlineExceeded) })
+	}
+	return c
+}
+
+// asidesLocked returns the asides, which are made if there are none.
+func (c *callContext) asidesLocked() *asides {
+	if c.asides == nil {
+		c.asides = new(asides)
+	}
+	return c.asides
+}
+
+// priority returns that of the answer.
+func (c *callContext) priority() muxio.Priority {
+	if c.said == nil {
+		return muxio.Normal
+	}
+	return c.said.priority
+}
+
+// metadata returns what the caller sent.
+func (c *callContext) metadata() Metadata {
+	if c.said == nil {
+		return Metadata{}
+	}
+	return c.said.metadata
 }
 
 // Deadline implements [context.Context].
-func (c *callContext) Deadline() (time.Time, bool) { return c.deadline, !c.deadline.IsZero() }
+func (c *callContext) Deadline() (time.Time, bool) {
+	if c.said == nil {
+		return time.Time{}, false
+	}
+	return c.said.deadline, !c.said.deadline.IsZero()
+}
 
 // Done implements [context.Context].
 func (c *callContext) Done() <-chan struct{} {
@@ -85,17 +133,16 @@ func (c *callContext) AfterFunc(fn func()) (stop func() bool) {
 		go fn() // as package context does; fn ends by itself
 		return func() bool { return false }
 	}
-	c.after = append(c.after, a)
+	o := c.asidesLocked()
+	o.after = append(o.after, a)
 	return func() bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		for i, x := range c.after {
-			if x == a {
-				c.after = append(c.after[:i], c.after[i+1:]...)
-				return true
-			}
+		i := slices.Index(o.after, a)
+		if i >= 0 {
+			o.after = slices.Delete(o.after, i, i+1)
 		}
-		return false
+		return i >= 0
 	}
 }
 
@@ -110,19 +157,21 @@ func (c *callContext) cancel(err error) {
 	if c.done != nil {
 		close(c.done)
 	}
-	after := c.after
-	c.after = nil
+	var after []*afterFunc
+	if c.asides != nil {
+		after, c.asides.after = c.asides.after, nil
+	}
 	c.mu.Unlock()
 	for _, a := range after {
 		a.fn()
 	}
 }
 
-// giveUp is cancel when the caller waits no more. A timeout may have come before.
-func (c *callContext) giveUp() {
+// giveUp implements running: the caller waits no more. A timeout may have come before.
+func (c *callContext) giveUp(error) {
 	c.mu.Lock()
-	if !c.gone && c.left != nil {
-		close(c.left)
+	if !c.gone && c.asides != nil && c.asides.left != nil {
+		close(c.asides.left)
 	}
 	c.gone = true
 	c.mu.Unlock()
@@ -139,8 +188,8 @@ func (c *callContext) abandoned() bool {
 
 // end is cancel when the handler has returned.
 func (c *callContext) end() {
-	if c.timer != nil {
-		c.timer.Stop()
+	if c.said != nil && c.said.timer != nil {
+		c.said.timer.Stop()
 	}
 	c.cancel(context.Canceled)
 }
@@ -149,7 +198,10 @@ func (c *callContext) end() {
 func (c *callContext) responseMetadata() Metadata {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.response
+	if c.asides == nil {
+		return Metadata{}
+	}
+	return c.asides.response
 }
 
 // sendContext is the context under which an answer is sent: it ends when the caller
@@ -161,13 +213,14 @@ type sendContext struct{ *callContext }
 func (c sendContext) Done() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.left == nil {
-		c.left = make(chan struct{})
+	o := c.asidesLocked()
+	if o.left == nil {
+		o.left = make(chan struct{})
 		if c.gone {
-			close(c.left)
+			close(o.left)
 		}
 	}
-	return c.left
+	return o.left
 }
 
 // Err implements [context.Context].

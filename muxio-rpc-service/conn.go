@@ -74,8 +74,9 @@ func (cfg Config) withDefaults() (Config, error) {
 // are safe for concurrent use.
 //
 // Beside the session's goroutines a connection has one that waits for the
-// session's end, started by [NewConn], and one for each call of the peer that
-// is being answered. [Conn.Wait] waits for all of them.
+// session's end, started by [NewConn], one for each streaming call of the peer that
+// is being answered, and workers for the unary ones. [Conn.Wait] waits for all of
+// them.
 type Conn struct {
 	cfg      Config
 	session  *muxio.Session
@@ -86,11 +87,14 @@ type Conn struct {
 	going   chan struct{}   // closed when the peer accepts no new calls
 
 	unaryCalls sync.Pool // of *unaryCall, for further calls
+	worker     func()    // is work: a go statement with it allocates nothing
 
 	mu       sync.Mutex
 	pending  map[uint32]responder // own calls by request id
 	answers  map[uint32]running   // calls of the peer that run, by the id of their stream
 	calls    int                  // how many
+	queue    callQueue            // those that no worker has taken yet
+	inFlight atomic.Int64         // own calls that wait, and those of the peer that run
 	draining bool
 	idle     chan struct{} // closed when draining and calls is 0
 	ended    error         // fails new calls
@@ -154,6 +158,7 @@ func NewConn(t muxio.Transport, cfg Config) (*Conn, error) {
 		cfg: cfg, pending: make(map[uint32]responder), answers: make(map[uint32]running),
 		idle: make(chan struct{}), going: make(chan struct{}),
 	}
+	c.worker = c.work
 	base, cancel := context.WithCancel(context.Background())
 	c.base = WithPeer(base, c)
 	ready := make(chan struct{}) // the read loop may start before c.session is set
@@ -170,6 +175,7 @@ func NewConn(t muxio.Transport, cfg Config) (*Conn, error) {
 		},
 		Canceled:  func(id uint32, cause *muxio.CanceledError) { c.giveUp(id, cause) },
 		GoingAway: c.goingAway,
+		MoreSoon:  func() bool { return c.inFlight.Load() > 1 },
 	})
 	if err != nil {
 		cancel()
@@ -314,6 +320,7 @@ func (c *Conn) addPending(id uint32, p responder) error {
 		return Errorf(ResourceExhausted, "call id %d is still in use", id)
 	}
 	c.pending[id] = p
+	c.inFlight.Add(1)
 	return nil
 }
 
@@ -332,14 +339,26 @@ func (c *Conn) takePending(id uint32) responder {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p := c.pending[id]
-	delete(c.pending, id)
+	if p != nil {
+		c.inFlight.Add(-1)
+		delete(c.pending, id)
+	}
 	return p
 }
 
-// beginCall counts a call of the peer in, or returns why it is refused.
+// beginCall counts a streaming call of the peer in, or returns why it is refused.
 func (c *Conn) beginCall(id uint32, a running) *Error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	e := c.beginLocked(id, a)
+	if e == nil {
+		c.running.Add(1)
+	}
+	return e
+}
+
+// beginLocked counts a call of the peer in, or returns why it is refused.
+func (c *Conn) beginLocked(id uint32, a running) *Error {
 	if e := c.refusalLocked(); e != nil {
 		return e
 	}
@@ -348,24 +367,24 @@ func (c *Conn) beginCall(id uint32, a running) *Error {
 	}
 	c.answers[id] = a
 	c.calls++
-	c.running.Add(1)
+	c.inFlight.Add(1)
 	return nil
 }
 
 // refusalLocked returns why calls are refused.
 func (c *Conn) refusalLocked() *Error {
-	e := &Error{Reason: ReasonNotStarted}
+	refused := func(code Code, message string) *Error {
+		return &Error{Code: code, Reason: ReasonNotStarted, Message: message}
+	}
 	switch {
 	case c.ended != nil: // Wait may have returned already
-		e.Code, e.Message = Unavailable, "the connection has ended"
+		return refused(Unavailable, "the connection has ended")
 	case c.draining:
-		e.Code, e.Message = Unavailable, "this end is shutting down"
+		return refused(Unavailable, "this end is shutting down")
 	case c.calls >= c.cfg.MaxCalls:
-		e.Code, e.Message = ResourceExhausted, fmt.Sprintf("%d calls are running, limit MaxCalls", c.calls)
-	default:
-		return nil
+		return refused(ResourceExhausted, fmt.Sprintf("%d calls are running, limit MaxCalls", c.calls))
 	}
-	return e
+	return nil
 }
 
 // refusal is refusalLocked for a call that is not counted.
@@ -380,9 +399,9 @@ func (c *Conn) endCall(id uint32) {
 	c.mu.Lock()
 	delete(c.answers, id)
 	c.calls--
+	c.inFlight.Add(-1)
 	c.closeIfIdleLocked()
 	c.mu.Unlock()
-	c.running.Done()
 }
 
 // holdAnswer counts a call in whose handler has returned and whose answer has not

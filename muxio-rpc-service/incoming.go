@@ -85,9 +85,8 @@ func (in *incoming) route(h header) {
 			in.sink = c.startServerCall(h, in.stream, in.stream.ID(), route, f)
 			return
 		}
-		u := &unaryRequest{call: call{conn: c, id: in.stream.ID(), stream: in.stream, header: h}, route: route}
-		u.ctx.start(c, f)
-		u.request.expected = f.size
+		u := &unaryRequest{conn: c, id: in.stream.ID(), stream: in.stream, header: h, route: route, ctx: newCallContext(c, f)}
+		u.request.borrows, u.request.expected = true, f.size
 		in.sink = u
 	case responseMessage:
 		if p := c.takePending(h.request); p != nil {
@@ -144,74 +143,17 @@ func (c *Conn) wholeCall(id uint32, h header, request []byte) {
 		}
 		return
 	}
-	if route.Inline && len(h.metadata) == 0 {
+	h.metadata = nil
+	if route.Inline && f.timeout == 0 && f.priority == muxio.Normal && f.metadata.Len() == 0 {
 		c.answerInline(h, route, request)
 		return
 	}
-	h.metadata = nil
-	u := &unaryRequest{call: call{conn: c, id: id, header: h}, route: route}
-	u.ctx.start(c, f)
-	if len(request) <= scratchBytes {
-		u.pooled, _ = scratch.Get().(*[scratchBytes]byte)
-		u.request.bytes = u.pooled[:0]
-	}
+	u, _ := unaryRequests.Get().(*unaryRequest)
+	u.conn, u.id, u.header, u.route, u.ctx = c, id, h, route, newCallContext(c, f)
+	u.request.borrows = true
 	if e := u.request.add(c, request); e != nil {
-		u.ctx.end()
-		u.drop()
-		c.refuseWith(h, nil, e)
+		u.refuse(e)
 		return
 	}
 	u.start()
 }
-
-// reserve takes n bytes of the connection's budget for messages that are being
-// received, and reports whether it had them.
-func (c *Conn) reserve(n int) bool {
-	if c.buffered.Add(int64(n)) <= int64(c.cfg.MaxBufferedBytes) {
-		return true
-	}
-	c.buffered.Add(int64(-n))
-	return false
-}
-
-// firstBufferBytes is how much is allocated at once for a message because its peer
-// announced it; the rest is allocated as it comes.
-const firstBufferBytes = 1 << 20
-
-// buffer collects the bytes of a unary message within the limits.
-type buffer struct {
-	bytes    []byte
-	expected int64 // as the peer announced, 0 if it did not
-}
-
-// grow makes room for n more bytes, for all that is expected if it is not much more
-// than is there.
-func (b *buffer) grow(n int) {
-	need := len(b.bytes) + n
-	if need <= cap(b.bytes) {
-		return
-	}
-	room := max(need, 2*cap(b.bytes))
-	if b.expected > 0 {
-		room = max(need, int(min(b.expected, max(firstBufferBytes, 4*int64(need)))))
-	}
-	grown := make([]byte, len(b.bytes), room)
-	copy(grown, b.bytes)
-	b.bytes = grown
-}
-
-// add appends p, or returns why it may not.
-func (b *buffer) add(c *Conn, p []byte) *Error {
-	if len(b.bytes)+len(p) > c.cfg.MaxMessageBytes {
-		return Errorf(ResourceExhausted, "message of more than %d bytes, limit MaxMessageBytes", c.cfg.MaxMessageBytes)
-	}
-	if !c.reserve(len(p)) {
-		return Errorf(ResourceExhausted, "messages being received exceed %d bytes, limit MaxBufferedBytes", c.cfg.MaxBufferedBytes)
-	}
-	b.grow(len(p))
-	b.bytes = append(b.bytes, p...)
-	return nil
-}
-
-// settle gives the budget back; the bytes stay.
-func (b *buffer) settle(c *Conn) { c.buffered.Add(int64(-len(b.bytes))) }

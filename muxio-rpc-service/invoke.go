@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/simd-drive/go/muxio"
@@ -21,7 +22,8 @@ type unaryCall struct {
 	response buffer
 	metadata *Metadata // where to store that of the response
 
-	shared bool // the read loop may know the call after its outcome stands
+	sent   atomic.Bool // all of the request was handed over
+	shared bool        // the read loop may know the call after its outcome stands
 
 	mu      sync.Mutex
 	settled bool
@@ -84,6 +86,7 @@ func (c *Conn) invoke(ctx context.Context, method MethodID, request Message) ([]
 	err = c.session.SendMessage(ctx, u.id, f.priority, muxio.Body{
 		Prefix: u.head, Bytes: request.Bytes, More: request.More, Owner: request.Owner, End: true,
 	})
+	u.sent.Store(err == nil)
 	told := false // the peer, that the call is given up
 	if err != nil && !errors.Is(err, muxio.ErrStopped) {
 		told = u.giveUp(c.callError(err))
@@ -114,6 +117,7 @@ func (u *unaryCall) reuse() {
 	}
 	c := u.conn
 	u.conn, u.id, u.metadata, u.response, u.settled, u.err = nil, 0, nil, buffer{}, false, nil
+	u.sent.Store(false)
 	c.unaryCalls.Put(u)
 }
 
@@ -164,9 +168,17 @@ func (u *unaryCall) open(h header) error {
 	return nil
 }
 
+// stopSending gives up sending what is left of the request when the response comes
+// before its end: the peer does not want it.
+func (u *unaryCall) stopSending() {
+	if !u.sent.Load() {
+		u.conn.session.StopMessage(u.id)
+	}
+}
+
 // respondWhole implements responder.
 func (u *unaryCall) respondWhole(h header, payload []byte) {
-	u.conn.session.StopMessage(u.id) // a response before the end of the request: the rest is not wanted
+	u.stopSending()
 	err := u.open(h)
 	switch {
 	case err != nil:
@@ -183,7 +195,7 @@ func (u *unaryCall) respondWhole(h header, payload []byte) {
 // respond implements responder.
 func (u *unaryCall) respond(h header, stream *muxio.RecvStream) sink {
 	u.stream = stream
-	u.conn.session.StopMessage(u.id)
+	u.stopSending()
 	if err := u.open(h); err != nil {
 		u.finish(err)
 		return nil

@@ -139,7 +139,7 @@ func WithResponseMetadata(ctx context.Context, m *Metadata) context.Context {
 // belongs to.
 func MetadataFrom(ctx context.Context) Metadata {
 	if c, ok := ctx.Value(callKey{}).(*callContext); ok {
-		return c.fields.metadata
+		return c.metadata()
 	}
 	return Metadata{}
 }
@@ -157,7 +157,7 @@ func SetResponseMetadata(ctx context.Context, m Metadata) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.response = m
+	c.asidesLocked().response = m
 	return nil
 }
 
@@ -203,10 +203,13 @@ func appendFields(dst []byte, f fields) []byte {
 	return dst
 }
 
-// announced returns the size that is told of a message of n bytes: one that fits a
-// frame needs none.
+// announcedFrom is the size from which that of a message is told: smaller ones seldom
+// come in parts.
+const announcedFrom = 4 << 10
+
+// announced returns the size that is told of a message of n bytes, 0 for none.
 func announced(n int) int64 {
-	if n <= muxio.ChunkBytes {
+	if n < announcedFrom {
 		return 0
 	}
 	return int64(n)

@@ -12,7 +12,12 @@ import (
 // goroutine of its own, started when the header has arrived and waited for by
 // [Conn.Wait].
 type serverCall struct {
-	call
+	conn   *Conn
+	id     uint32            // of the request's stream
+	stream *muxio.RecvStream // of a request that came in parts; else nil
+	header header
+	ctx    *callContext
+
 	route Route
 	in    inbox
 	out   *muxio.SendStream
@@ -24,8 +29,7 @@ type serverCall struct {
 // startServerCall starts the handler and returns what takes the request's
 // bytes; nil when the call is refused. stream is nil when they are all there.
 func (c *Conn) startServerCall(h header, stream *muxio.RecvStream, id uint32, route Route, f fields) sink {
-	s := &serverCall{call: call{conn: c, id: id, stream: stream, header: h}, route: route}
-	s.ctx.start(c, f)
+	s := &serverCall{conn: c, id: id, stream: stream, header: h, ctx: newCallContext(c, f), route: route}
 	s.in.init(c.cfg.MaxMessageBytes)
 	s.in.attach(stream)
 	s.out = c.session.OpenStream(f.priority)
@@ -49,7 +53,7 @@ func (call *serverCall) Cancel(cause error) { call.giveUp(cause) }
 
 // giveUp implements running.
 func (call *serverCall) giveUp(cause error) {
-	call.ctx.giveUp() // first, so that run knows when the handler returns what Receive fails with
+	call.ctx.giveUp(cause) // first, so that run knows when the handler returns what Receive fails with
 	if errors.Is(cause, muxio.ErrCanceled) {
 		call.in.fail(errGivenUp)
 	} else {
@@ -61,11 +65,12 @@ var errGivenUp = &Error{Code: Canceled, Message: "the caller gave the call up"}
 
 // run calls the handler and sends the outcome.
 func (call *serverCall) run() {
+	defer call.conn.running.Done()
 	defer call.conn.endCall(call.id)
 	defer call.stream.Release()
 	defer call.ctx.end()
 	var err error = errNoReturn
-	ctx, ended := call.conn.observe(&call.ctx, CallInfo{Method: call.header.method, Name: call.route.Name, Incoming: true, Streaming: true})
+	ctx, ended := call.conn.observe(call.ctx, CallInfo{Method: call.header.method, Name: call.route.Name, Incoming: true, Streaming: true})
 	defer func() {
 		if call.ctx.abandoned() || call.finish(err) != nil {
 			call.out.Cancel(uint32(codeOf(err)))
@@ -100,13 +105,13 @@ func (call *serverCall) finish(err error) error {
 	e := answered(err)
 	if e != nil && !call.begun {
 		call.head = appendResponseHeader(call.head[:0], call.header, statusFail, fields{metadata: call.ctx.responseMetadata()})
-		return call.out.Send(sendContext{&call.ctx}, muxio.Body{Prefix: call.head, Bytes: AppendError(nil, e), End: true})
+		return call.out.Send(sendContext{call.ctx}, muxio.Body{Prefix: call.head, Bytes: AppendError(nil, e), End: true})
 	}
 	closing := []byte{closingMark, byte(statusOK)}
 	if e != nil {
 		closing = appendFailure(closing[:1], e)
 	}
-	return call.send(sendContext{&call.ctx}, closing, Message{}, true)
+	return call.send(sendContext{call.ctx}, closing, Message{}, true)
 }
 
 // send sends m behind prefix, and the response header in front when it is the
@@ -150,5 +155,5 @@ func (call *serverCall) Send(m Message) error {
 		return Errorf(ResourceExhausted, "message of %d bytes, limit MaxMessageBytes is %d", n, call.conn.cfg.MaxMessageBytes)
 	}
 	var size [10]byte
-	return call.conn.callError(call.send(&call.ctx, appendSize(size[:0], n), m, false))
+	return call.conn.callError(call.send(call.ctx, appendSize(size[:0], n), m, false))
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 
 	"github.com/gorilla/websocket"
 
@@ -87,13 +88,18 @@ func handshake(ctx context.Context, u *url.URL, opts Options) (*websocket.Conn, 
 	return ws, nil
 }
 
+// unusedBuffers keeps connections from having buffers of their own for messages that
+// they do not write: package wsconn does.
+var unusedBuffers sync.Pool
+
 // newDialer returns what opens WebSockets over connections that dial makes.
 func newDialer(dial func(ctx context.Context, network, addr string) (net.Conn, error), opts Options) *websocket.Dialer {
 	return &websocket.Dialer{
 		NetDialContext:  dial,
 		TLSClientConfig: opts.TLS,
-		ReadBufferSize:  readBufferBytes,
-		WriteBufferSize: writeBufferBytes,
+		ReadBufferSize:  bufferBytes,
+		WriteBufferSize: bufferBytes,
+		WriteBufferPool: &unusedBuffers,
 		Subprotocols:    []string{wsconn.Subprotocol},
 	}
 }

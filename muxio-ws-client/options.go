@@ -20,12 +20,9 @@ import (
 const DefaultHandshakeTimeout = 10 * time.Second
 
 const (
-	// readBufferBytes is the size of the buffer between socket and messages.
-	readBufferBytes = 64 << 10
-	// writeBufferBytes holds one message of the usual size, so that it leaves
-	// as one frame in one system call: what a session gathers before it
-	// writes, one chunk, and headers.
-	writeBufferBytes = 64<<10 + 4<<10
+	// bufferBytes is the size of the buffer between socket and messages. What is
+	// longer goes past it.
+	bufferBytes = 4 << 10
 	// maxBodyBytes bounds what a [HandshakeError] quotes of the response.
 	maxBodyBytes = 512
 )
@@ -77,6 +74,7 @@ func (o Options) conn() rpc.Config {
 
 func (o Options) transport() wsconn.Config {
 	return wsconn.Config{
+		Masks:           true,
 		MaxMessageBytes: o.MaxMessageBytes,
 		ReadLimitErr:    websocket.ErrReadLimit,
 		PingInterval:    o.PingInterval,

@@ -21,12 +21,9 @@ const (
 )
 
 const (
-	// readBufferBytes is the size of the buffer between socket and messages.
-	readBufferBytes = 64 << 10
-	// writeBufferBytes is the size of the shared buffers in which small
-	// pieces of a message are gathered. Pieces over twice this size go to the
-	// socket from where they are.
-	writeBufferBytes = 16 << 10
+	// bufferBytes is the size of the buffer between socket and messages. What is
+	// longer goes past it.
+	bufferBytes = 4 << 10
 	// retryAfterSeconds is what a client hears that finds the server full.
 	retryAfterSeconds = "1"
 )

@@ -33,9 +33,9 @@ func New(opts Options) *Server {
 		opts: opts,
 		upgrader: websocket.Upgrader{
 			HandshakeTimeout: opts.HandshakeTimeout,
-			ReadBufferSize:   readBufferBytes,
-			WriteBufferSize:  writeBufferBytes,
-			WriteBufferPool:  new(sync.Pool),
+			ReadBufferSize:   bufferBytes,
+			WriteBufferSize:  bufferBytes,
+			WriteBufferPool:  new(sync.Pool), // not used: package wsconn writes the messages
 			Subprotocols:     []string{wsconn.Subprotocol},
 			CheckOrigin:      opts.CheckOrigin,
 			Error:            upgradeError,

@@ -1,6 +1,9 @@
 package muxio
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math"
+)
 
 // Kind is the type of a frame.
 type Kind uint8
@@ -92,20 +95,26 @@ func (l Layout) Parse(b []byte, maxPayloadBytes int) (f Frame, rest []byte, ok b
 	if len(b) < l.headerBytes {
 		return f, b, false, nil
 	}
+	f, n := l.parseHeader(b)
+	if f.Kind > GoAway || f.Kind > Cancel && f.Kind < Credit {
+		return f, b, false, violation(CloseProtocolError, "frame of unknown kind %d", f.Kind)
+	}
+	if n > maxPayloadBytes {
+		return f, b, false, violation(CloseTooBig, "frame of %d bytes, limit MaxFrameBytes is %d", n, maxPayloadBytes)
+	}
+	if len(b)-l.headerBytes < n {
+		return f, b, false, nil
+	}
+	end := l.headerBytes + n
+	f.Payload = b[l.headerBytes:end:end]
+	return f, b[end:], true, nil
+}
+
+// parseHeader reads a header, which b holds, and the size of the payload.
+func (l Layout) parseHeader(b []byte) (f Frame, payloadBytes int) {
 	n := binary.LittleEndian.Uint32(b)
 	f.Stream = binary.LittleEndian.Uint32(b[4:])
 	f.Seq = binary.LittleEndian.Uint32(b[8:])
 	f.Kind = Kind(b[12])
-	if f.Kind > GoAway || f.Kind > Cancel && f.Kind < Credit {
-		return f, b, false, violation(CloseProtocolError, "frame of unknown kind %d", f.Kind)
-	}
-	if uint64(n) > uint64(maxPayloadBytes) {
-		return f, b, false, violation(CloseTooBig, "frame of %d bytes, limit MaxFrameBytes is %d", n, maxPayloadBytes)
-	}
-	if len(b)-l.headerBytes < int(n) {
-		return f, b, false, nil
-	}
-	end := l.headerBytes + int(n)
-	f.Payload = b[l.headerBytes:end:end]
-	return f, b[end:], true, nil
+	return f, int(min(n, math.MaxInt32)) // no limit allows as much
 }

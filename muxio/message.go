@@ -36,7 +36,7 @@ func (s *Session) SendMessage(ctx context.Context, id uint32, p Priority, body B
 	if n <= smallBytes && int64(n) <= q.credit && q.closed == nil && q.roomLocked(n+2*q.layout.HeaderBytes()) {
 		q.messageLocked(id, &body, n)
 		q.credit -= int64(n)
-		q.unlockAndWake()
+		s.sendQueuedLocked()
 		return nil
 	}
 	w := s.newStreamLocked(id, p)
@@ -67,7 +67,7 @@ func (s *Session) SendMessageNow(id uint32, body Body) error {
 		q.messageLocked(id, &body, n)
 		q.credit -= int64(n)
 	}
-	q.unlockAndWake()
+	q.unlockForReadLoop()
 	s.check(err)
 	return err
 }

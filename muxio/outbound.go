@@ -3,7 +3,9 @@ package muxio
 import (
 	"context"
 	"encoding/binary"
+	"runtime"
 	"sync"
+	"sync/atomic"
 )
 
 const (
@@ -13,6 +15,9 @@ const (
 	// messageBytes is about how much goes out in one transport message: a
 	// small frame waits for no more than that.
 	messageBytes = 256 << 10
+	// coalescedBytes is how much is written without waiting whether others
+	// send too.
+	coalescedBytes = 16 << 10
 )
 
 // Priority says which of the bodies that wait to be sent go first. A body of
@@ -74,11 +79,12 @@ func (r *ring) remove(w *SendStream) {
 // outbound is the sending side of a session. Frames that are copied gather in
 // a batch; bodies that are too large for that, or that find no room or no
 // credit, wait in rings for the writer, which takes them in turn, a chunk each.
-// One batch fills while the other is written.
+// One batch fills while the other is written. The writer is whoever has set
+// writing: a goroutine that sends and finds nobody at it, or the session's own.
 type outbound struct {
 	layout Layout
 	limits Limits
-	wake   chan struct{} // holds one token: there may be something to take
+	wake   chan struct{} // holds one token: there may be something for the writer goroutine
 
 	mu           sync.Mutex
 	filling      *batch
@@ -91,6 +97,9 @@ type outbound struct {
 	streamWindow int64                  // of the peer, for new streams
 	senders      map[uint32]*SendStream // may get grants
 	closed       error
+	moreSoon     func() bool   // of [Config]
+	corked       atomic.Bool   // the read loop is at work; it wakes the writer when it is done
+	writing      bool          // somebody writes a batch
 	taken        uint64        // batches handed to the writer
 	written      uint64        // batches that the transport has let go of
 	flushed      chan struct{} // closed when written grows or the writer ends; nil if nobody waits
@@ -105,6 +114,30 @@ func newOutbound(layout Layout, limits Limits) *outbound {
 		filling: &batch{}, spare: &batch{},
 		credit: InitialConnCredit, streamWindow: InitialCredit,
 		senders: make(map[uint32]*SendStream),
+	}
+}
+
+// cork keeps what the read loop sends until uncork: the answers to what came
+// together go out together.
+func (q *outbound) cork() { q.corked.Store(true) }
+
+// uncork wakes the writer if it has missed something.
+func (q *outbound) uncork() {
+	q.corked.Store(false)
+	q.mu.Lock()
+	if q.readyLocked() {
+		q.unlockAndWake()
+	} else {
+		q.mu.Unlock()
+	}
+}
+
+// unlockForReadLoop is unlockAndWake for what the read loop sends too.
+func (q *outbound) unlockForReadLoop() {
+	if q.corked.Load() {
+		q.mu.Unlock()
+	} else {
+		q.unlockAndWake()
 	}
 }
 
@@ -183,7 +216,7 @@ func (q *outbound) reserveControlLocked(n int) error {
 func (q *outbound) control(stream uint32, kind Kind, payload []byte) error {
 	q.mu.Lock()
 	err := q.controlLocked(stream, 0, kind, payload)
-	q.unlockAndWake()
+	q.unlockForReadLoop()
 	return err
 }
 
@@ -258,27 +291,52 @@ func (q *outbound) readyLocked() bool {
 	return false
 }
 
-// take waits for a batch to write. It returns nil once the queue is closed and
-// empty.
-func (q *outbound) take() *batch {
+// await waits until the writer goroutine has something to write and may write it:
+// then it holds mu and returns true. It returns false when the queue is closed and
+// empty, or writing has failed.
+func (q *outbound) await() bool {
 	for {
 		q.mu.Lock()
-		if q.readyLocked() {
-			q.gatherLocked()
-			b := q.filling
-			q.filling, q.spare = q.spare, nil
-			q.controlBytes = 0
-			q.taken++
-			q.mu.Unlock()
-			return b
+		if !q.writing && !q.writerEnded && q.readyLocked() {
+			q.letOthersSendLocked()
+			if !q.writing && !q.writerEnded {
+				return true
+			}
 		}
-		closed := q.closed != nil
+		over := q.writerEnded || q.closed != nil && !q.writing && !q.readyLocked()
 		q.mu.Unlock()
-		if closed {
-			return nil
+		if over {
+			return false
 		}
 		<-q.wake
 	}
+}
+
+// letOthersSendLocked lets goroutines that are about to send run first, as long as
+// they do, so that their frames go out together: a system call for each costs far
+// more. It releases mu meanwhile.
+func (q *outbound) letOthersSendLocked() {
+	if q.moreSoon == nil {
+		return
+	}
+	for seen := -1; q.filling.bytes > seen && q.filling.bytes < coalescedBytes && q.moreSoon(); {
+		seen = q.filling.bytes
+		q.mu.Unlock()
+		runtime.Gosched()
+		q.mu.Lock()
+	}
+}
+
+// takeLocked takes the batch to write. The caller is the writer from then on, until
+// it calls wrote or endWriter.
+func (q *outbound) takeLocked() *batch {
+	q.gatherLocked()
+	b := q.filling
+	q.filling, q.spare = q.spare, nil
+	q.controlBytes = 0
+	q.taken++
+	q.writing = true
+	return b
 }
 
 // gatherLocked adds what waits in the rings to the batch: small bodies first,
@@ -352,10 +410,15 @@ func (q *outbound) wrote(b *batch) {
 	b.reset(q.limits.MaxQueuedBytes + 2*ChunkBytes)
 	q.spare = b
 	q.written++
+	q.writing = false
 	q.broadcastLocked()
 	notify := q.notify
 	q.notify = nil
-	q.mu.Unlock()
+	if q.closed != nil || q.readyLocked() {
+		q.unlockAndWake()
+	} else {
+		q.mu.Unlock()
+	}
 	tell(notify)
 }
 
@@ -413,7 +476,7 @@ func (q *outbound) giveUpLocked(err error) {
 // endWriter releases everybody who waits for the writer.
 func (q *outbound) endWriter(b *batch) {
 	q.mu.Lock()
-	q.writerEnded = true
+	q.writerEnded, q.writing = true, false
 	if q.closed == nil {
 		q.closed = ErrClosed
 	}
@@ -428,7 +491,7 @@ func (q *outbound) endWriter(b *batch) {
 	q.broadcastLocked()
 	notify := q.notify
 	q.notify = nil
-	q.mu.Unlock()
+	q.unlockAndWake()
 	tell(notify)
 }
 

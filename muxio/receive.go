@@ -132,18 +132,26 @@ func (r *RecvStream) frame(f Frame) error {
 	if f.Seq != r.next {
 		return r.hold(f)
 	}
-	for {
-		if err := r.deliver(f); err != nil {
-			return err
-		}
-		next, ok := r.ahead[r.next]
-		if !ok || r.ended.Load() {
+	if err := r.deliver(f); err != nil {
+		return err
+	}
+	return r.deliverAhead()
+}
+
+// deliverAhead delivers held frames whose turn has come.
+func (r *RecvStream) deliverAhead() error {
+	for len(r.ahead) > 0 && !r.ended.Load() {
+		f, ok := r.ahead[r.next]
+		if !ok {
 			return nil
 		}
 		delete(r.ahead, r.next)
-		r.session.aheadBytes -= len(next.Payload)
-		f = next
+		r.session.aheadBytes -= len(f.Payload)
+		if err := r.deliver(f); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // cancel takes a Cancel frame.
@@ -218,10 +226,15 @@ func (r *RecvStream) dropAhead() error {
 // deliver passes the frame that is next in order to the receiver.
 func (r *RecvStream) deliver(f Frame) error {
 	r.next++
-	n := int64(len(f.Payload))
 	if f.Kind == End {
-		return r.end(n)
+		return r.end(len(f.Payload))
 	}
+	return r.payload(f.Payload)
+}
+
+// payload passes the next bytes of the stream to the receiver.
+func (r *RecvStream) payload(p []byte) error {
+	n := int64(len(p))
 	if n == 0 {
 		return nil
 	}
@@ -241,13 +254,13 @@ func (r *RecvStream) deliver(f Frame) error {
 	case released:
 		r.session.dealt(n)
 	default:
-		r.receiver.Data(f.Payload)
+		r.receiver.Data(p)
 	}
 	return nil
 }
 
 // end takes an End frame with n bytes.
-func (r *RecvStream) end(n int64) error {
+func (r *RecvStream) end(n int) error {
 	if n > 0 {
 		return violation(CloseProtocolError, "stream %d: bytes in its End frame", r.id)
 	}

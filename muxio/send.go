@@ -110,7 +110,7 @@ func (w *SendStream) Send(ctx context.Context, body Body) error {
 		return nil
 	}
 	w.startLocked(&body, n)
-	q.unlockAndWake()
+	w.writeOwnLocked()
 	select {
 	case <-w.done:
 	case <-ctx.Done():
@@ -119,6 +119,17 @@ func (w *SendStream) Send(ctx context.Context, body Body) error {
 	}
 	runtime.KeepAlive(body.Owner)
 	return w.job.err
+}
+
+// writeOwnLocked writes what waits in the rings, the body just queued among it,
+// unless somebody else is at it. q.mu is held, and released.
+func (w *SendStream) writeOwnLocked() {
+	q := w.q
+	if q.writing || q.writerEnded || !q.readyLocked() {
+		q.unlockAndWake()
+		return
+	}
+	w.session.writeLocked()
 }
 
 // usableLocked tells why nothing can be sent.

@@ -35,6 +35,11 @@ type Config struct {
 	// GoingAway, unless nil, is told once that the peer accepts no new calls.
 	// Like the others it is called from the read loop and must not block.
 	GoingAway func(CloseReason)
+	// MoreSoon, unless nil, tells whether other sends are likely to follow at
+	// once: then the writer lets their goroutines run first, so that many
+	// frames share a message. When it reports false, small messages are
+	// written by the goroutine that sends them.
+	MoreSoon func() bool
 }
 
 // Session multiplexes streams in both directions over one transport. Each
@@ -43,7 +48,7 @@ type Config struct {
 // A session has two goroutines, started by [NewSession]: the read loop, which
 // ends when the transport fails or is closed, and the writer, which ends when
 // the queue is closed and written or the transport fails. [Session.Close]
-// waits for both.
+// waits for both. Goroutines that send may write as well, one at a time.
 //
 // Methods are safe for concurrent use.
 type Session struct {
@@ -63,7 +68,10 @@ type Session struct {
 	pending atomic.Int64 // bytes to grant to the connection, not yet sent
 	pings   pings
 
+	pieces [][]byte // of who writes: scratch
+
 	// Of the read loop.
+	reading    reading
 	aheadBytes int
 	settled    bool // the peer's settings arrived
 	goingAway  *CloseReason
@@ -98,6 +106,7 @@ func NewSession(t Transport, cfg Config) (*Session, error) {
 		receivers: make(map[uint32]*RecvStream),
 	}
 	s.window.Store(int64(limits.ConnWindow))
+	s.out.moreSoon = cfg.MoreSoon
 	if err := s.out.control(connectionID, Settings, appendSettings(nil, limits.settings())); err != nil {
 		return nil, err
 	}
@@ -162,27 +171,41 @@ func (s *Session) end(err error, reason CloseReason) {
 	close(s.closed)
 }
 
-// writeLoop is the only goroutine that writes to the transport. Everything
-// that is queued when it comes round goes out as one message.
+// writeLoop writes what others have queued and do not write themselves.
 func (s *Session) writeLoop() {
 	defer s.loops.Done()
-	var pieces [][]byte
-	for {
-		b := s.out.take()
-		if b == nil {
-			s.out.endWriter(nil)
-			return
-		}
-		pieces = b.pieces(pieces[:0])
-		err := s.transport.WriteMessage(pieces)
-		clear(pieces)
-		if err != nil {
-			s.writeFailed(fmt.Errorf("muxio: writing: %w", err))
-			s.out.endWriter(b)
-			return
-		}
-		s.out.wrote(b)
+	for s.out.await() {
+		s.writeLocked()
 	}
+	s.out.endWriter(nil)
+}
+
+// writeLocked writes one message: everything that is queued, as far as it has room.
+// s.out.mu is held, nobody else is writing; mu is released.
+func (s *Session) writeLocked() {
+	b := s.out.takeLocked()
+	s.out.mu.Unlock()
+	s.pieces = b.pieces(s.pieces[:0])
+	err := s.transport.WriteMessage(s.pieces)
+	clear(s.pieces)
+	if err != nil {
+		s.writeFailed(fmt.Errorf("muxio: writing: %w", err))
+		s.out.endWriter(b)
+		return
+	}
+	s.out.wrote(b)
+}
+
+// sendQueuedLocked sees to it that what the caller has queued is written: by itself,
+// if nobody else is writing, so that it need not wait for another goroutine to run.
+// s.out.mu is held, and released.
+func (s *Session) sendQueuedLocked() {
+	q := s.out
+	if q.writing || q.writerEnded || q.corked.Load() || q.moreSoon != nil && q.moreSoon() {
+		q.unlockAndWake()
+		return
+	}
+	s.writeLocked()
 }
 
 // writeFailed closes the transport and leaves it to the read loop to end the
@@ -227,61 +250,27 @@ func (s *Session) readLoop() {
 	s.cancelReceivers(s.Err())
 }
 
-// readMessages reads until the transport or the peer's conduct ends it. Frames
-// may begin in one message and end in a later one.
-func (s *Session) readMessages() error {
-	var carry []byte // the beginning of a frame
-	for {
-		message, err := s.transport.ReadMessage()
-		if err != nil {
-			return err
-		}
-		if len(carry) > 0 {
-			carry = append(carry, message...)
-			message = carry
-		}
-		for {
-			f, rest, ok, err := s.layout.Parse(message, s.limits.MaxFrameBytes)
-			if err != nil {
-				return err
-			}
-			if !ok {
-				break
-			}
-			if message, err = s.dispatch(f, rest); err != nil {
-				return err
-			}
-		}
-		if cap(carry) > 2*(s.limits.MaxFrameBytes+s.layout.HeaderBytes()) {
-			carry = nil
-		}
-		carry = append(carry[:0], message...)
-	}
-}
-
 // dispatch hands one frame to its stream. It returns what follows the frame in
 // its message, which may be one more that it has taken.
 func (s *Session) dispatch(f Frame, rest []byte) ([]byte, error) {
 	if !s.settled && f.Kind != Settings {
 		return rest, violation(CloseProtocolError, "frame of kind %d before the settings", f.Kind)
 	}
-	own := f.Stream&responderBit != 0 == (s.role == Responder)
 	switch {
 	case f.Kind > Credit || f.Stream|responderBit == connectionID: // neither half has the last id
 		return rest, s.connectionFrame(f)
-	case f.Kind == Credit && own:
+	case f.Kind == Credit && !s.isIncoming(f):
 		return rest, s.credit(f)
-	case f.Kind == Credit || own:
+	case f.Kind == Credit || !s.isIncoming(f):
 		return rest, violation(CloseProtocolError, "stream %d: id of the wrong half for kind %d", f.Stream, f.Kind)
 	}
 	s.mu.Lock()
 	r := s.receivers[f.Stream]
+	s.mu.Unlock()
 	if r != nil {
-		s.mu.Unlock()
 		return rest, r.frame(f)
 	}
 	if f.Kind == Cancel { // of a stream that is finished
-		s.mu.Unlock()
 		cause, err := canceled(f)
 		if err == nil && s.cfg.Canceled != nil {
 			s.cfg.Canceled(f.Stream, cause)
@@ -289,7 +278,6 @@ func (s *Session) dispatch(f Frame, rest []byte) ([]byte, error) {
 		return rest, err
 	}
 	if after, ok := s.wholeMessage(f, rest); ok {
-		s.mu.Unlock()
 		if err := s.received(int64(len(f.Payload))); err != nil {
 			return after, err
 		}
@@ -297,15 +285,37 @@ func (s *Session) dispatch(f Frame, rest []byte) ([]byte, error) {
 		s.dealt(int64(len(f.Payload)))
 		return after, nil
 	}
-	if len(s.receivers) >= s.limits.MaxStreams {
-		s.mu.Unlock()
-		return rest, violation(ClosePolicy, "more than %d unfinished streams, limit MaxStreams", s.limits.MaxStreams)
+	r, err := s.receiverOf(f.Stream)
+	if err != nil {
+		return rest, err
 	}
-	r = s.newReceiver(f.Stream)
-	s.receivers[f.Stream] = r
-	s.mu.Unlock()
-	r.receiver = s.cfg.Accept(r)
 	return rest, r.frame(f)
+}
+
+// isIncoming tells whether f is of a stream that the peer opened.
+func (s *Session) isIncoming(f Frame) bool {
+	return f.Stream&responderBit != 0 != (s.role == Responder) && f.Stream|responderBit != connectionID
+}
+
+// receiverOf returns the receiving end of a stream of the peer, which is a new one
+// if the stream is not known.
+func (s *Session) receiverOf(id uint32) (*RecvStream, error) {
+	s.mu.Lock()
+	r := s.receivers[id]
+	if r == nil && len(s.receivers) >= s.limits.MaxStreams {
+		s.mu.Unlock()
+		return nil, violation(ClosePolicy, "more than %d unfinished streams, limit MaxStreams", s.limits.MaxStreams)
+	}
+	known := r != nil
+	if !known {
+		r = s.newReceiver(id)
+		s.receivers[id] = r
+	}
+	s.mu.Unlock()
+	if !known {
+		r.receiver = s.cfg.Accept(r)
+	}
+	return r, nil
 }
 
 // wholeMessage tells whether f is all of a stream: its End frame follows in the

@@ -7,8 +7,8 @@ package muxio
 // A session calls ReadMessage from one goroutine and WriteMessage from one
 // other; Close may be called from any goroutine and any number of times.
 type Transport interface {
-	// ReadMessage returns the next message. The bytes belong to the transport
-	// and are valid until the next call. It returns [io.EOF] after the peer
+	// ReadMessage returns the next bytes of the peer: a message, or a part of a
+	// long one. They belong to the transport and are valid until the next call. It returns [io.EOF] after the peer
 	// closed the connection in good order, and a [*CloseError] when the peer
 	// gave a reason other than [CloseNormal]. A transport that has no goodbye
 	// of its own returns [io.ErrUnexpectedEOF]: then a GoAway frame that came

@@ -35,15 +35,20 @@ const (
 	// message is being written. Beyond it the oldest ones stay unanswered,
 	// as RFC 6455 section 5.5.3 allows.
 	MaxPendingPongs = 16
-	// KeptBufferBytes is the largest read buffer that is kept from one
-	// message to the next: enough for what one end gathers into a message
-	// under bulk traffic with the default limits of a session.
-	KeptBufferBytes = 512 << 10
+	// ReadBufferBytes is the largest size of the read buffer, and so of what
+	// [Transport.ReadMessage] returns at once.
+	ReadBufferBytes = 64 << 10
+	// firstBufferBytes is the size with which the read buffer starts; it
+	// doubles when it was filled.
+	firstBufferBytes = 4 << 10
 )
 
 // Config sets up a [Transport]. A field that is zero or negative takes its
 // default.
 type Config struct {
+	// Masks is true at the end that opened the connection: the client masks
+	// its frames (RFC 6455, section 5.1).
+	Masks bool
 	// MaxMessageBytes bounds a received message; a longer one closes the
 	// connection with [muxio.CloseTooBig].
 	MaxMessageBytes int
@@ -99,18 +104,15 @@ const (
 
 // Conn is the WebSocket connection below a [Transport]. The contracts of the
 // methods are those of the type Conn in gorilla/websocket v1.5: one goroutine
-// reads, one writes, WriteControl and Close may be called at any time, the
-// handlers run inside of reads, and SetWriteDeadline applies to the next
-// message. The peer must not be able to turn on compression, because
+// reads, WriteControl and Close may be called at any time, the handlers run
+// inside of reads. The transport writes messages to NetConn itself, never at the same
+// time as control frames. The peer must not be able to turn on compression, because
 // SetReadLimit counts bytes before decompression.
 type Conn interface {
 	NextReader() (messageType int, r io.Reader, err error)
-	NextWriter(messageType int) (io.WriteCloser, error)
-	WriteMessage(messageType int, data []byte) error
 	WriteControl(messageType int, data []byte, deadline time.Time) error
 	SetReadLimit(bytes int64)
 	SetReadDeadline(t time.Time) error
-	SetWriteDeadline(t time.Time) error
 	SetPingHandler(h func(data string) error)
 	SetPongHandler(h func(data string) error)
 	SetCloseHandler(h func(code int, text string) error)

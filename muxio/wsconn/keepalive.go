@@ -82,9 +82,9 @@ func (t *Transport) keepalive() {
 		case <-t.stop:
 			return
 		case data := <-t.pongs:
-			err = t.control(pongMessage, data)
+			err = t.ping(pongMessage, data)
 		case <-ticker.C:
-			err = t.control(pingMessage, "")
+			err = t.ping(pingMessage, "")
 		}
 		if err != nil {
 			t.writeFailed(err)
@@ -93,8 +93,10 @@ func (t *Transport) keepalive() {
 	}
 }
 
-func (t *Transport) control(kind int, data string) error {
-	return t.conn.WriteControl(kind, []byte(data), time.Now().Add(t.cfg.WriteTimeout))
+// ping sends a ping, or the pong to one.
+func (t *Transport) ping(kind int, data string) error {
+	deadline := time.Now().Add(t.cfg.WriteTimeout)
+	return t.withWriter(deadline, func() error { return t.control(kind, []byte(data), deadline) })
 }
 
 // writeFailed ends the connection when the peer takes no bytes. Other failures

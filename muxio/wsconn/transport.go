@@ -25,9 +25,6 @@ var (
 	ErrNotReading = errors.New("wsconn: peer does not read")
 )
 
-// firstBufferBytes is the size with which the read buffer starts.
-const firstBufferBytes = 4 << 10
-
 // Transport is a [muxio.Transport] over a WebSocket connection.
 type Transport struct {
 	conn Conn
@@ -37,12 +34,19 @@ type Transport struct {
 	// by Close while it waits for the peer's close frame. It guards what
 	// follows. It is a channel, not a mutex, because its holder waits for the
 	// network, and testing/synctest advances time for channels only.
-	reading     chan struct{}
-	buf         []byte
-	readErr     error // the first failure; permanent
-	peerClose   *muxio.CloseReason
-	windowStart time.Time // of the second in which controls counts
-	controls    int
+	reading      chan struct{}
+	buf          []byte
+	message      io.Reader // that is being read; nil between two
+	messageBytes int       // read of it
+	readErr      error     // the first failure; permanent
+	peerClose    *muxio.CloseReason
+	windowStart  time.Time // of the second in which controls counts
+	controls     int
+
+	// writing is the same for writes: of messages, and of control frames.
+	writing chan struct{}
+	frames  *frameWriter
+	said    bool // the close frame was sent: nothing may follow
 
 	// deadlineMu guards the read deadline: Close sets the last one. It may be
 	// taken with the token of reading held, not the other way round.
@@ -70,6 +74,8 @@ func New(conn Conn, cfg Config) *Transport {
 		conn:    conn,
 		cfg:     cfg.withDefaults(),
 		reading: make(chan struct{}, 1),
+		writing: make(chan struct{}, 1),
+		frames:  newFrameWriter(conn.NetConn(), cfg.Masks),
 		pongs:   make(chan string, MaxPendingPongs),
 		stop:    make(chan struct{}),
 		idle:    make(chan struct{}),
@@ -84,7 +90,8 @@ func New(conn Conn, cfg Config) *Transport {
 	return t
 }
 
-// ReadMessage implements [muxio.Transport]. It fails with [ErrSilent] when the
+// ReadMessage implements [muxio.Transport]: a message of more than [ReadBufferBytes]
+// comes in parts. It fails with [ErrSilent] when the
 // peer sends nothing for too long, with [net.ErrClosed] after Close, and with a
 // [*muxio.CloseError] when the peer closed the connection or broke a rule. The
 // error is permanent.
@@ -104,36 +111,50 @@ func (t *Transport) ReadMessage() ([]byte, error) {
 }
 
 func (t *Transport) read() ([]byte, error) {
-	kind, r, err := t.conn.NextReader()
-	if err != nil {
-		return nil, err
+	if t.buf == nil {
+		t.buf = make([]byte, firstBufferBytes)
 	}
-	if kind != binaryMessage {
-		return nil, t.refuse(closeUnsupportedData, "text message; this connection carries binary messages")
-	}
-	if cap(t.buf) > KeptBufferBytes || t.buf == nil {
-		t.buf = make([]byte, 0, firstBufferBytes)
-	}
-	t.buf = t.buf[:0]
 	for {
-		if len(t.buf) == cap(t.buf) {
-			grown := make([]byte, len(t.buf), 2*cap(t.buf))
-			copy(grown, t.buf)
-			t.buf = grown
+		if t.message == nil {
+			kind, r, err := t.conn.NextReader()
+			if err != nil {
+				return nil, err
+			}
+			if kind != binaryMessage {
+				return nil, t.refuse(closeUnsupportedData, "text message; this connection carries binary messages")
+			}
+			t.message, t.messageBytes = r, 0
 		}
-		n, err := r.Read(t.buf[len(t.buf):cap(t.buf)])
-		t.buf = t.buf[:len(t.buf)+n]
-		switch {
-		case len(t.buf) > t.cfg.MaxMessageBytes:
-			return nil, t.refuse(muxio.CloseTooBig, t.tooBig())
-		case err == io.EOF:
-			return t.buf[:len(t.buf):len(t.buf)], nil
-		case err != nil:
+		n, err := t.fill()
+		if err != nil {
 			return nil, err
-		case n > 0:
-			t.arm()
+		}
+		if n > 0 {
+			b := t.buf[:n:n]
+			if n == len(t.buf) && n < ReadBufferBytes {
+				t.buf = make([]byte, min(2*n, ReadBufferBytes)) // for the next one
+			}
+			return b, nil
 		}
 	}
+}
+
+// fill reads what is there of the message into the buffer. It does not wait for the
+// buffer to be full: frames at its beginning should not wait for what follows them.
+func (t *Transport) fill() (int, error) {
+	n, err := t.message.Read(t.buf)
+	t.messageBytes += n
+	switch {
+	case t.messageBytes > t.cfg.MaxMessageBytes:
+		return 0, t.refuse(muxio.CloseTooBig, t.tooBig())
+	case err == io.EOF:
+		t.message = nil
+	case err != nil:
+		return 0, err
+	case n > 0:
+		t.arm()
+	}
+	return n, nil
 }
 
 func (t *Transport) tooBig() string {
@@ -182,29 +203,19 @@ func (t *Transport) readError(err error) error {
 // the peer does not take the message in time; after an error the connection
 // can only be closed.
 func (t *Transport) WriteMessage(pieces [][]byte) error {
-	if err := t.conn.SetWriteDeadline(time.Now().Add(t.cfg.WriteTimeout)); err != nil {
-		return fmt.Errorf("wsconn: write: %w", err)
+	t.writing <- struct{}{}
+	defer func() { <-t.writing }()
+	if t.said {
+		return fmt.Errorf("wsconn: write: %w", net.ErrClosed)
 	}
-	if err := t.write(pieces); err != nil {
+	err := t.frames.allow(t.cfg.WriteTimeout)
+	if err == nil {
+		err = t.frames.write(pieces)
+	}
+	if err != nil {
 		return t.writeError(err)
 	}
 	return nil
-}
-
-func (t *Transport) write(pieces [][]byte) error {
-	if len(pieces) == 1 {
-		return t.conn.WriteMessage(binaryMessage, pieces[0])
-	}
-	w, err := t.conn.NextWriter(binaryMessage)
-	if err != nil {
-		return err
-	}
-	for _, p := range pieces {
-		if _, err := w.Write(p); err != nil {
-			return err
-		}
-	}
-	return w.Close()
 }
 
 func (t *Transport) writeError(err error) error {
@@ -222,7 +233,16 @@ func (t *Transport) sendClose(reason muxio.CloseReason, deadline time.Time) erro
 		payload = binary.BigEndian.AppendUint16(nil, uint16(reason.Code))
 		payload = append(payload, cutText(reason.Text)...)
 	}
-	return t.conn.WriteControl(closeMessage, payload, deadline)
+	return t.withWriter(deadline, func() error {
+		t.said = true
+		return t.control(closeMessage, payload, deadline)
+	})
+}
+
+// control writes a control frame. The token of writing is held.
+func (t *Transport) control(kind int, payload []byte, deadline time.Time) error {
+	t.frames.deadline = time.Time{} // it sets its own
+	return t.conn.WriteControl(kind, payload, deadline)
 }
 
 // cutText returns the longest valid text of at most [muxio.MaxCloseText] bytes

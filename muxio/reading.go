@@ -1,0 +1,141 @@
+package muxio
+
+// reading is where the read loop stands in the bytes of the peer. They are one
+// sequence: messages of the transport, and the parts in which they come, may end
+// anywhere.
+type reading struct {
+	carry  []byte      // the beginning of a frame
+	stream *RecvStream // of the frame whose payload is being delivered in parts
+	left   int         // bytes of that payload still to come
+}
+
+// readMessages reads until the transport or the peer's conduct ends it.
+func (s *Session) readMessages() error {
+	for {
+		b, err := s.transport.ReadMessage()
+		if err != nil {
+			return err
+		}
+		s.out.cork()
+		err = s.take(b)
+		s.out.uncork()
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// take deals with the next bytes of the peer.
+func (s *Session) take(b []byte) error {
+	in := &s.reading
+	for len(b) > 0 {
+		var err error
+		switch {
+		case in.left > 0:
+			b, err = s.continuePayload(b)
+		case len(in.carry) > 0:
+			b, err = s.takeCarried(b)
+		default:
+			b, err = s.takeFrame(b)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takeFrame deals with the frame with which b begins and returns what follows it.
+func (s *Session) takeFrame(b []byte) ([]byte, error) {
+	f, rest, ok, err := s.layout.Parse(b, s.limits.MaxFrameBytes)
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		return s.dispatch(f, rest)
+	}
+	if begun, err := s.beginPayload(b); begun || err != nil {
+		return nil, err
+	}
+	s.reading.carry = append(s.reading.carry[:0], b...)
+	return nil, nil
+}
+
+// takeCarried completes the frame whose beginning was kept with the first bytes of
+// b, deals with it, and returns what follows.
+func (s *Session) takeCarried(b []byte) ([]byte, error) {
+	in := &s.reading
+	need := s.layout.HeaderBytes()
+	if len(in.carry) >= need {
+		_, payload := s.layout.parseHeader(in.carry)
+		need += payload
+	}
+	n := min(need-len(in.carry), len(b))
+	in.carry = append(in.carry, b[:n]...)
+	b = b[n:]
+	f, _, ok, err := s.layout.Parse(in.carry, s.limits.MaxFrameBytes)
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		b, err = s.dispatch(f, b)
+	} else if ok, err = s.beginPayload(in.carry); !ok {
+		return b, err
+	}
+	in.carry = in.carry[:0]
+	if cap(in.carry) > keptCarryBytes {
+		in.carry = nil
+	}
+	return b, err
+}
+
+const (
+	// partBytes is the least payload that is delivered before all of it is
+	// there: that saves a copy, but takes more steps.
+	partBytes = 4 << 10
+	// keptCarryBytes is the largest buffer that is kept for the beginnings of
+	// frames.
+	keptCarryBytes = 16 << 10
+)
+
+// beginPayload delivers what is there of the payload of a frame that has not come
+// as a whole, if its stream can take it. b begins with the frame.
+func (s *Session) beginPayload(b []byte) (bool, error) {
+	header := s.layout.HeaderBytes()
+	if len(b) < header {
+		return false, nil
+	}
+	f, n := s.layout.parseHeader(b)
+	if n < partBytes || f.Kind > Data || !s.settled || !s.isIncoming(f) {
+		return false, nil
+	}
+	r, err := s.receiverOf(f.Stream)
+	if err != nil {
+		return false, err
+	}
+	if r.ended.Load() || f.Seq != r.next {
+		return false, nil // held as a whole, or an error
+	}
+	part := b[header:len(b):len(b)]
+	s.reading.stream, s.reading.left = r, n-len(part)
+	return true, r.payload(part)
+}
+
+// continuePayload delivers the next part and returns what follows it.
+func (s *Session) continuePayload(b []byte) ([]byte, error) {
+	in := &s.reading
+	n := min(in.left, len(b))
+	r := in.stream
+	in.left -= n
+	if err := r.payload(b[:n:n]); err != nil {
+		return nil, err
+	}
+	if in.left == 0 {
+		in.stream = nil
+		r.next++
+		if err := r.deliverAhead(); err != nil {
+			return nil, err
+		}
+	}
+	return b[n:], nil
+}
