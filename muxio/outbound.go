@@ -90,6 +90,7 @@ type outbound struct {
 	credit       int64                  // of the connection
 	streamWindow int64                  // of the peer, for new streams
 	senders      map[uint32]*SendStream // may get grants
+	slots        slots
 	closed       error
 	taken        uint64        // batches handed to the writer
 	written      uint64        // batches that the transport has let go of
@@ -104,7 +105,7 @@ func newOutbound(layout Layout, limits Limits) *outbound {
 		wake:    make(chan struct{}, 1),
 		filling: &batch{}, spare: &batch{},
 		credit: InitialConnCredit, streamWindow: InitialCredit,
-		senders: make(map[uint32]*SendStream),
+		senders: make(map[uint32]*SendStream), slots: slots{most: MinStreams},
 	}
 }
 
@@ -203,6 +204,7 @@ func (q *outbound) credited(stream uint32, n int64) error {
 		if q.credit += n; q.credit > maxWindow {
 			return violation(CloseProtocolError, "connection: credit of %d bytes", q.credit)
 		}
+		q.divideLocked()
 		return nil
 	}
 	w := q.senders[stream]
@@ -216,7 +218,7 @@ func (q *outbound) credited(stream uint32, n int64) error {
 	return nil
 }
 
-// settled takes the windows that the peer announced.
+// settled takes the windows and the number of streams that the peer announced.
 func (q *outbound) settled(s settings) {
 	q.mu.Lock()
 	defer q.unlockAndWake()
@@ -226,6 +228,9 @@ func (q *outbound) settled(s settings) {
 		w.widenLocked()
 		q.enqueueLocked(w)
 	}
+	q.slots.most = s.streams
+	q.beginLocked()
+	q.divideLocked()
 }
 
 // enqueueLocked puts a stream whose body waits into its ring, if it has credit.
@@ -239,7 +244,10 @@ func (q *outbound) enqueueLocked(w *SendStream) {
 
 // ringOf returns the ring in which w waits.
 func (q *outbound) ringOf(w *SendStream) *ring {
-	if w.job.small {
+	switch {
+	case w.parked != nil:
+		return w.parked
+	case w.job.small:
 		return &q.small
 	}
 	return &q.bulk[w.priority]
@@ -313,6 +321,9 @@ func (q *outbound) chunkLocked(r *ring) bool {
 	}
 	r.pop()
 	w.queued = false
+	if w.seq == 0 && n < w.job.left && !q.mayBeginLocked(w) {
+		return true
+	}
 	if n > 0 || w.seq == 0 {
 		w.headerLocked(n)
 		q.lendLocked(&w.job.cursor, n)
@@ -365,6 +376,9 @@ func (q *outbound) finishLocked(w *SendStream, err error) {
 	if w.queued {
 		q.ringOf(w).remove(w)
 		w.queued = false
+	}
+	if w.seq == 0 { // it has not begun, and will not
+		q.freeSlotLocked(w)
 	}
 	q.waitingBytes -= w.job.waiting
 	w.job = job{err: err, then: w.job.then}

@@ -65,11 +65,13 @@ type Session struct {
 
 	// Of the read loop.
 	aheadBytes int
-	settled    bool // the peer's settings arrived
+	settled    bool   // the peer's settings arrived
+	unfinished int    // streams of the peer
+	newest     uint32 // the last of them
 	goingAway  *CloseReason
 
 	mu        sync.Mutex
-	receivers map[uint32]*RecvStream // unfinished, or not released
+	receivers map[uint32]*RecvStream // unfinished, or ended and not released
 	err       error                  // why the session ended
 	writeErr  error                  // why the writer ended
 }
@@ -265,6 +267,12 @@ func (s *Session) dispatch(f Frame, rest []byte) ([]byte, error) {
 	if !s.settled && f.Kind != Settings {
 		return rest, violation(CloseProtocolError, "frame of kind %d before the settings", f.Kind)
 	}
+	if f.isMisnumbered() {
+		return rest, violation(CloseProtocolError, "stream %d: frame of kind %d with number %d", f.Stream, f.Kind, f.Seq)
+	}
+	if s.unfinished > s.limits.MaxStreams && (f.Kind != End || f.Stream != s.newest) {
+		return rest, violation(ClosePolicy, "more than %d unfinished streams, limit MaxStreams", s.limits.MaxStreams)
+	}
 	own := f.Stream&responderBit != 0 == (s.role == Responder)
 	switch {
 	case f.Kind > Credit || f.Stream|responderBit == connectionID: // neither half has the last id
@@ -297,13 +305,11 @@ func (s *Session) dispatch(f Frame, rest []byte) ([]byte, error) {
 		s.dealt(int64(len(f.Payload)))
 		return after, nil
 	}
-	if len(s.receivers) >= s.limits.MaxStreams {
-		s.mu.Unlock()
-		return rest, violation(ClosePolicy, "more than %d unfinished streams, limit MaxStreams", s.limits.MaxStreams)
-	}
 	r = s.newReceiver(f.Stream)
 	s.receivers[f.Stream] = r
 	s.mu.Unlock()
+	s.unfinished++ // the next frame tells whether it is one too many
+	s.newest = f.Stream
 	r.receiver = s.cfg.Accept(r)
 	return rest, r.frame(f)
 }
@@ -311,7 +317,7 @@ func (s *Session) dispatch(f Frame, rest []byte) ([]byte, error) {
 // wholeMessage tells whether f is all of a stream: its End frame follows in the
 // same message. Then it returns what comes after that.
 func (s *Session) wholeMessage(f Frame, rest []byte) (after []byte, ok bool) {
-	if s.cfg.Message == nil || f.Seq != 0 || f.Kind == End || len(f.Payload) > InitialCredit {
+	if s.cfg.Message == nil || f.Kind != Open || len(f.Payload) > InitialCredit {
 		return rest, false
 	}
 	end, after, ok, err := s.layout.Parse(rest, 0)

@@ -234,12 +234,12 @@ func settingsVectors() (list []settingsVector) {
 		pairs []setting
 		err   CloseCode
 	}{
-		{"defaults, said in full", []setting{{1, 1}, {2, InitialCredit}, {3, InitialConnCredit}, {4, ChunkBytes}, {5, 1}}, 0},
+		{"defaults, said in full", []setting{{1, 1}, {2, InitialCredit}, {3, InitialConnCredit}, {4, ChunkBytes}, {5, MinStreams}}, 0},
 		{"larger windows and frames", []setting{{2, 4 << 20}, {3, 64 << 20}, {4, 1 << 20}, {5, 4096}}, 0},
 		{"nothing", nil, 0},
 		{"unknown, to be skipped", []setting{{6, 1 << 63}, {0x7fff, 0}}, 0},
 		{"unknown, must be understood", []setting{{0x8006, 0}}, CloseProtocolError},
-		{"twice", []setting{{5, 2}, {5, 2}}, CloseProtocolError},
+		{"twice", []setting{{5, 200}, {5, 200}}, CloseProtocolError},
 		{"window below the default", []setting{{2, InitialCredit - 1}}, CloseProtocolError},
 	} {
 		s := settingsVector{Name: v.name, Bytes: encodeSettings(v.pairs...), Error: v.err}

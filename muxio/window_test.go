@@ -109,7 +109,7 @@ func TestConnectionWindowIsHeldAgainstThePeer(t *testing.T) {
 	p := newRawPeer(t, Limits{})
 	for i := range uint32(streams) {
 		for seq := range uint32(InitialCredit / ChunkBytes) {
-			p.send(Frame{Stream: i, Seq: seq, Kind: Data, Payload: make([]byte, ChunkBytes)})
+			p.send(piece(i, seq, make([]byte, ChunkBytes)))
 		}
 	}
 	for range streams {
@@ -178,9 +178,9 @@ func TestGrantsComeInLargeSteps(t *testing.T) {
 			})
 		}()
 		writeFrames(t, ta, settingsFrame())
-		const piece = 1 << 10
-		for i := range uint32(steps * InitialConnCredit / 4 / piece) {
-			writeFrames(t, ta, Frame{Stream: 1, Seq: i, Kind: Data, Payload: make([]byte, piece)})
+		const size = 1 << 10
+		for i := range uint32(steps * InitialConnCredit / 4 / size) {
+			writeFrames(t, ta, piece(1, i, make([]byte, size)))
 			writeFrames(t, ta, Frame{Stream: 2 + i, Kind: Open, Payload: []byte("short")}, Frame{Stream: 2 + i, Seq: 1, Kind: End})
 			for range min(i, 1) {
 				c := <-b.accepted
