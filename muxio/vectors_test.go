@@ -28,6 +28,7 @@ type vectors struct {
 	Errors        []errorVector        `json:"errors"`
 	Messages      []messageVector      `json:"messages"`
 	Conversations []conversationVector `json:"conversations"`
+	Violations    []violationVector    `json:"violations"`
 }
 
 type hexBytes []byte
@@ -197,6 +198,7 @@ func makeVectors() vectors {
 	return vectors{
 		Frames: frameVectors(), Settings: settingsVectors(), GoAways: goAwayVectors(),
 		Headers: headerVectors(), Errors: errorVectors(), Messages: messageVectors(), Conversations: conversationVectors(),
+		Violations: violationVectors(),
 	}
 }
 
@@ -241,6 +243,8 @@ func settingsVectors() (list []settingsVector) {
 		{"unknown, must be understood", []setting{{0x8006, 0}}, CloseProtocolError},
 		{"twice", []setting{{5, 200}, {5, 200}}, CloseProtocolError},
 		{"window below the default", []setting{{2, InitialCredit - 1}}, CloseProtocolError},
+		{"streams below the default", []setting{{5, MinStreams - 1}}, CloseProtocolError},
+		{"version 0", []setting{{1, 0}}, CloseProtocolError},
 	} {
 		s := settingsVector{Name: v.name, Bytes: encodeSettings(v.pairs...), Error: v.err}
 		for _, p := range v.pairs {

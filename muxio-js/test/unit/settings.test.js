@@ -47,6 +47,12 @@ test('a setting must not come twice', () => {
   refused(concat([pair(99, 1), pair(99, 1)]));
 });
 
+test('as many settings as may be pass, one more is refused', () => {
+  const many = (n) => concat(Array.from({ length: n }, (_, i) => pair(1000 + i, 0)));
+  parseSettings(many(64));
+  refused(many(65));
+});
+
 test('an unknown setting is skipped unless it must be understood', () => {
   assert.deepEqual(parseSettings(concat([pair(0x7fff, 1), pair(5, 700)])).maxStreams, 700);
   refused(pair(0x8000, 1));
