@@ -90,6 +90,7 @@ type outbound struct {
 	credit       int64                  // of the connection
 	streamWindow int64                  // of the peer, for new streams
 	senders      map[uint32]*SendStream // may get grants
+	heldIDs      map[uint32]struct{}
 	slots        slots
 	closed       error
 	taken        uint64        // batches handed to the writer
@@ -105,7 +106,8 @@ func newOutbound(layout Layout, limits Limits) *outbound {
 		wake:    make(chan struct{}, 1),
 		filling: &batch{}, spare: &batch{},
 		credit: InitialConnCredit, streamWindow: InitialCredit,
-		senders: make(map[uint32]*SendStream), slots: slots{most: MinStreams},
+		senders: make(map[uint32]*SendStream), heldIDs: make(map[uint32]struct{}),
+		slots: slots{most: MinStreams},
 	}
 }
 

@@ -53,7 +53,7 @@ type Session struct {
 	limits    Limits
 	cfg       Config
 	out       *outbound
-	opened    atomic.Uint32 // ids taken by this end
+	opened    atomic.Uint64 // ids taken by this end
 	loops     sync.WaitGroup
 	done      chan struct{}
 	over      atomic.Bool   // end was called
