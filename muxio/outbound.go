@@ -275,6 +275,8 @@ func (q *outbound) take() *batch {
 		q.mu.Lock()
 		if q.readyLocked() {
 			q.gatherLocked()
+		}
+		if q.filling.bytes > 0 { // not if all that was ready has to wait
 			b := q.filling
 			q.filling, q.spare = q.spare, nil
 			q.controlBytes = 0

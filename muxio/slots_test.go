@@ -20,12 +20,26 @@ type slotPeer struct {
 	ended map[uint32]bool
 }
 
+// noEmptyMessages is a transport on which every message says something.
+type noEmptyMessages struct {
+	Transport
+	t *testing.T
+}
+
+func (n *noEmptyMessages) WriteMessage(pieces [][]byte) error {
+	if len(slices.Concat(pieces...)) == 0 {
+		n.t.Error("an empty message")
+	}
+	return n.Transport.WriteMessage(pieces)
+}
+
 // newSlotPeer starts a session and its peer, which sends settings if there are any. It
 // is for a bubble of synctest; close ends both.
 func newSlotPeer(t *testing.T, list ...setting) *slotPeer {
 	t.Helper()
 	ta, tb := Pipe()
-	p := &slotPeer{t: t, transport: ta, end: newEnd(t, tb, Initiator, Limits{}, true), ended: make(map[uint32]bool)}
+	p := &slotPeer{t: t, transport: ta, ended: make(map[uint32]bool)}
+	p.end = newEnd(t, &noEmptyMessages{tb, t}, Initiator, Limits{}, true)
 	go func() { // ends with the transport
 		_ = readFrames(ta, func(f Frame) {
 			p.mu.Lock()
