@@ -79,8 +79,8 @@ func violationVectors() (list []violationVector) {
 	return append(list,
 		violationVector{Name: "first frame that is not the settings", Bytes: Layout13.Append(nil, open), Error: CloseProtocolError},
 		violationVector{
-			Name:  "frame of 2^32-1 bytes",
-			Bytes: Layout13.AppendHeader(Layout13.Append(nil, settings), 1, 0, Open, 1<<32-1), Error: CloseTooBig,
+			Name:  "frame of 2^31-1 bytes",
+			Bytes: Layout13.AppendHeader(Layout13.Append(nil, settings), 1, 0, Open, maxWindow), Error: CloseTooBig,
 		},
 	)
 }
