@@ -55,7 +55,7 @@ export interface Limits {
   streamWindowBytes: number;
   /** What the peer may have under way on all streams together. At least 16 MiB. Default: 16 MiB. */
   connectionWindowBytes: number;
-  /** Unfinished streams of the peer; one more closes with 1008. Default: 8192. */
+  /** Unfinished streams of the peer; one more closes with 1008. At least 100. Default: 8192. */
   maxStreams: number;
   /** Frames of a stream that are held because an earlier one is missing; one more closes with 1008. Default: 64. */
   maxAheadFrames: number;

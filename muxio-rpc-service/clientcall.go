@@ -45,6 +45,7 @@ func (c *Conn) OpenCall(ctx context.Context, method MethodID, request Message) (
 		call.ended(err, 0)
 		return nil, err
 	}
+	c.session.HoldID(id) // until finish: the peer works on the call beyond the end of the request
 	call.unwatch = context.AfterFunc(ctx, func() { call.giveUp(ErrorFrom(ctx.Err())) })
 	call.head = appendCallHeader(call.head[:0], id, method, f)
 	if err := call.send(request); err != nil && !errors.Is(err, io.EOF) {
@@ -134,6 +135,7 @@ func closingError(b []byte) error {
 func (call *clientCall) finish(outcome error) {
 	call.unwatch()
 	call.conn.takePending(call.out.ID())
+	call.conn.session.ReleaseID(call.out.ID())
 	call.mu.Lock()
 	first := call.over == nil
 	if first {

@@ -17,6 +17,7 @@ var (
 	errVarint    = fmt.Errorf("%w: bad variable-length number", ErrMalformed)
 	errRange     = fmt.Errorf("%w: number too large for its field", ErrMalformed)
 	errFlag      = fmt.Errorf("%w: flag is neither 0 nor 1", ErrMalformed)
+	errTwice     = fmt.Errorf("%w: a field comes twice", ErrMalformed)
 	errCount     = fmt.Errorf("%w: more elements than bytes for them", ErrMalformed)
 )
 

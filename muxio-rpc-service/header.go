@@ -1,6 +1,9 @@
 package rpc
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"errors"
+)
 
 // messageType is the first byte of an RPC message.
 type messageType uint8
@@ -110,6 +113,9 @@ func responseStatus(h header) (status, fields, error) {
 		return statusOK, fields{}, nil
 	}
 	f, err := parseFields(h.metadata[1:])
+	if errors.Is(err, InvalidArgument) { // which would say that the caller's request is wrong
+		err = Errorf(Internal, "response: %s", ErrorFrom(err).Message)
+	}
 	return status(h.metadata[0]), f, err
 }
 

@@ -118,15 +118,15 @@ func (b *inbox) size() (uint64, error) {
 		case b.failed != nil:
 			defer b.mu.Unlock()
 			return 0, b.failed
+		case n < 0, n > 1 && b.arrived[b.taken+n-1] == 0: // over 64 bits, or not the shortest form
+			defer b.mu.Unlock()
+			return 0, Errorf(Internal, "malformed message size from the peer")
 		case n > 0:
 			b.taken += n
 			stream := b.stream
 			b.mu.Unlock()
 			stream.Grant(n)
 			return v, nil
-		case n < 0:
-			defer b.mu.Unlock()
-			return 0, Errorf(Internal, "malformed message size from the peer")
 		case b.ended:
 			defer b.mu.Unlock()
 			if b.taken < len(b.arrived) {

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"bytes"
+	"errors"
 	"testing"
 )
 
@@ -21,6 +22,20 @@ func TestInboxOfALaggingReader(t *testing.T) {
 		b.taken += size
 		if held := cap(b.arrived); held > 16*size {
 			t.Fatalf("%d bytes are held for one message, after %d", held, i)
+		}
+	}
+}
+
+func TestMalformedSizesFail(t *testing.T) {
+	for name, b := range map[string][]byte{
+		"not the shortest form": {0x82, 0, 'a'},
+		"more than 64 bits":     {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2},
+	} {
+		var in inbox
+		in.init(DefaultMaxMessageBytes)
+		in.push(b)
+		if _, _, err := in.next(); !errors.Is(err, Internal) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -33,8 +33,14 @@ type pair struct {
 	value []byte
 }
 
-// fieldBytes returns the size of the field that carries p.
-func (p pair) fieldBytes() int { return uvarintLen(len(p.key)) + len(p.key) + len(p.value) }
+// bytes returns what counts against MaxMetadataBytes.
+func (p pair) bytes() int { return len(p.key) + len(p.value) }
+
+// fieldBytes returns the size of the content of the field that carries p.
+func (p pair) fieldBytes() int { return uvarintLen(len(p.key)) + p.bytes() }
+
+// encodedBytes returns the size of the field, which counts against maxPairsBytes.
+func (p pair) encodedBytes() int { return 1 + uvarintLen(p.fieldBytes()) + p.fieldBytes() }
 
 // Add appends a pair. It keeps value.
 func (m *Metadata) Add(key string, value []byte) { m.pairs = append(m.pairs, pair{key, value}) }
@@ -70,8 +76,8 @@ func (m Metadata) check() error {
 		if !validKey(p.key) {
 			return Errorf(InvalidArgument, "metadata key %q", p.key)
 		}
-		n += len(p.key) + len(p.value)
-		encoded += 1 + uvarintLen(p.fieldBytes()) + p.fieldBytes()
+		n += p.bytes()
+		encoded += p.encodedBytes()
 	}
 	if n > MaxMetadataBytes {
 		return Errorf(ResourceExhausted, "%d bytes of metadata, limit MaxMetadataBytes is %d", n, MaxMetadataBytes)
@@ -246,7 +252,8 @@ func parseFields(b []byte) (f fields, err error) {
 	if len(b) == 0 {
 		return f, nil
 	}
-	total := 0
+	total, encoded := 0, 0
+	var seen byte // bits of the tags of fields that come once
 	c := NewCursor(b)
 	for c.Len() > 0 && c.Err() == nil {
 		tag := c.Take(1)
@@ -254,9 +261,17 @@ func parseFields(b []byte) (f fields, err error) {
 		if c.Err() != nil {
 			break
 		}
+		if tag[0] == tagTimeout || tag[0] == tagPriority || tag[0] == tagSize {
+			bit := byte(1) << tag[0]
+			if seen&bit != 0 {
+				c.Fail(errTwice)
+				break
+			}
+			seen |= bit
+		}
 		switch {
 		case tag[0] == tagTimeout:
-			micros := number(&c, value)
+			micros := max(number(&c, value), 1) // 0 is no time, and not none
 			f.timeout = time.Duration(min(micros, uint64(maxTimeout.Microseconds()))) * time.Microsecond
 		case tag[0] == tagSize:
 			f.size = int64(min(number(&c, value), math.MaxInt64))
@@ -267,11 +282,14 @@ func parseFields(b []byte) (f fields, err error) {
 				c.Fail(errRange)
 				break
 			}
-			rest := slices.Clone(v.Take(v.Len()))
-			if total += len(key) + len(rest); total > MaxMetadataBytes {
+			p := pair{key, slices.Clone(v.Take(v.Len()))}
+			if total += p.bytes(); total > MaxMetadataBytes {
 				return f, Errorf(ResourceExhausted, "more than %d bytes of metadata, limit MaxMetadataBytes", MaxMetadataBytes)
 			}
-			f.metadata.Add(key, rest)
+			if encoded += p.encodedBytes(); encoded > maxPairsBytes {
+				return f, Errorf(ResourceExhausted, "pairs of metadata take more than %d bytes of the header", maxPairsBytes)
+			}
+			f.metadata.Add(p.key, p.value)
 		case tag[0] == tagPriority:
 			if len(value) != 1 || value[0] > wirePriority[muxio.High] {
 				c.Fail(errRange)

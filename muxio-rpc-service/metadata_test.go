@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestMetadataFitsAHeader holds that what check allows can be sent, and comes back as
@@ -39,6 +40,19 @@ func TestMetadataFitsAHeader(t *testing.T) {
 			if err := m.check(); !errors.Is(err, ResourceExhausted) {
 				t.Errorf("a pair more: %v", err)
 			}
+			if _, err := parseFields(appendFields(nil, fields{metadata: m})); !errors.Is(err, ResourceExhausted) {
+				t.Errorf("a pair more that came: %v", err)
+			}
 		})
+	}
+}
+
+// A timeout of 0 on the wire has passed; none is something else.
+func TestTimeoutOfZero(t *testing.T) {
+	if f, err := parseFields([]byte{tagTimeout, 1, 0}); err != nil || f.timeout != time.Microsecond {
+		t.Errorf("%v, %v", f.timeout, err)
+	}
+	if f, err := parseFields(nil); err != nil || f.timeout != 0 {
+		t.Errorf("%v without the field, %v", f.timeout, err)
 	}
 }

@@ -41,6 +41,7 @@ type headerVector struct {
 		Key      string
 		Value    hexBytes
 		Priority *uint8
+		Size     *int64 `json:"size,string"`
 	}
 	Error Code
 }
@@ -61,6 +62,7 @@ type vectors struct {
 			Type  string
 			Value hexBytes
 		}
+		Refused bool
 	}
 	Messages []struct {
 		Name           string
@@ -105,20 +107,24 @@ func TestVectorsOfHeaders(t *testing.T) {
 				want.timeout = time.Duration(*f.Timeout) * time.Microsecond
 			case f.Priority != nil:
 				want.priority = []muxio.Priority{muxio.Low, muxio.Normal, muxio.High}[*f.Priority]
+			case f.Size != nil:
+				want.size = *f.Size
 			case f.Tag == tagMetadata:
 				want.metadata.Add(f.Key, f.Value)
 			default:
 				known = false
 			}
 		}
-		metadata := h.metadata
-		if v.Status != nil {
-			if status(metadata[0]) != *v.Status {
-				t.Errorf("%s: status %d", v.Name, metadata[0])
+		var got fields
+		var err error
+		if v.Status == nil {
+			got, err = parseFields(h.metadata)
+		} else {
+			var s status
+			if s, got, err = responseStatus(h); s != *v.Status {
+				t.Errorf("%s: status %d", v.Name, s)
 			}
-			metadata = metadata[1:]
 		}
-		got, err := parseFields(metadata)
 		if v.Error != 0 {
 			if !errors.Is(err, v.Error) {
 				t.Errorf("%s: %v, want code %v", v.Name, err, v.Error)
@@ -135,7 +141,7 @@ func TestVectorsOfHeaders(t *testing.T) {
 }
 
 func (f fields) equal(g fields) bool {
-	if f.timeout != g.timeout || f.priority != g.priority || f.metadata.Len() != g.metadata.Len() {
+	if f.timeout != g.timeout || f.size != g.size || f.priority != g.priority || f.metadata.Len() != g.metadata.Len() {
 		return false
 	}
 	for i, p := range f.metadata.pairs {
@@ -156,6 +162,12 @@ func appendVector(v headerVector, f fields) []byte {
 
 func TestVectorsOfErrors(t *testing.T) {
 	for _, v := range readVectors(t).Errors {
+		if v.Refused {
+			if _, err := ParseError(v.Bytes); !errors.Is(err, ErrMalformed) {
+				t.Errorf("%s: %v", v.Name, err)
+			}
+			continue
+		}
 		want := &Error{Code: v.Code, Reason: v.Reason, Message: v.Message}
 		for _, d := range v.Details {
 			want.Details = append(want.Details, Detail{Type: d.Type, Value: d.Value})

@@ -164,7 +164,7 @@ func session(t *testing.T, url string) *muxio.Session {
 		t.Fatal(err)
 	}
 	_ = resp.Body.Close() // empty
-	s, err := muxio.NewSession(wsconn.New(ws, wsconn.Config{}), muxio.Config{
+	s, err := muxio.NewSession(wsconn.New(ws, wsconn.Config{Masks: true}), muxio.Config{
 		Role: muxio.Initiator, Accept: func(*muxio.RecvStream) muxio.Receiver { return sinkhole{} },
 	})
 	if err != nil {

@@ -49,9 +49,9 @@ var frameAttacks = []attack{
 		}
 		return p.wantEcho()
 	}, "goes on", 32},
-	{"End and Cancel of 10,000 streams that are not there", 0, func(t *testing.T, v *victim) string {
+	{"End of a stream that is not there", 0, violate(frame(1, 0, muxio.End, nil)), "closed with 1002", 16},
+	{"Cancel of 10,000 streams that are not there", 0, func(t *testing.T, v *victim) string {
 		p := intrude(t, v.url)
-		p.send(several(10_000, func(i int) []byte { return frame(uint32(i), 0, muxio.End, nil) }))
 		p.send(several(10_000, func(i int) []byte { return frame(uint32(i), 0, muxio.Cancel, nil) }))
 		p.next = 1 << 20
 		return p.wantEcho()
@@ -62,13 +62,20 @@ var frameAttacks = []attack{
 	{"data after the end", 0, violate(frame(1, 0, muxio.Open, callMessage(1, victimBlock.ID(), nil, nil)),
 		frame(2, 0, muxio.Open, []byte("x")), frame(1, 1, muxio.End, nil), frame(1, 2, muxio.Data, []byte("x"))), "closed with 1002", 16},
 	{"more bytes than were granted", 0, violate(several(5, func(i int) []byte {
-		return frame(1, uint32(i), muxio.Data, make([]byte, muxio.ChunkBytes))
+		kind := muxio.Data
+		if i == 0 {
+			kind = muxio.Open
+		}
+		return frame(1, uint32(i), kind, make([]byte, muxio.ChunkBytes))
 	})), "closed with 1002", 16},
 	{"WebSocket frame of 17 MiB", 0, func(t *testing.T, v *victim) string {
 		p := intrude(t, v.url)
 		ended := make(chan string, 1)
 		go func() { ended <- p.closed() }()
-		p.send(make([]byte, 17<<20))
+		header := binary.BigEndian.AppendUint64([]byte{0x82, 0x80 | 127}, 17<<20)
+		if _, err := p.ws.NetConn().Write(append(header, 0, 0, 0, 0)); err != nil {
+			t.Error(err)
+		}
 		return <-ended
 	}, "closed with 1009", 16},
 	{"compressed WebSocket frame", 0, func(t *testing.T, v *victim) string {

@@ -59,7 +59,7 @@ func serveSuite(t *testing.T, server rpc.Config) muxio.Transport {
 		t.Fatal(err)
 	}
 	_ = resp.Body.Close() // empty: the connection has become a WebSocket
-	return wsconn.New(conn, wsconn.Config{ReadLimitErr: websocket.ErrReadLimit})
+	return wsconn.New(conn, wsconn.Config{Masks: true, ReadLimitErr: websocket.ErrReadLimit})
 }
 
 func TestCallsOverWebSocket(t *testing.T) { callertest.Run(t, connectSuite) }

@@ -134,7 +134,7 @@ func TestFramesCutInOddWays(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			ws := rawDial(t, url)
-			transport := rawTransport{wsconn.New(ws, wsconn.Config{}), func(message []byte) error {
+			transport := rawTransport{wsconn.New(ws, wsconn.Config{Masks: true}), func(message []byte) error {
 				return tt.write(ws.NetConn(), message)
 			}}
 			conn, err := rpc.NewConn(transport, rpc.Config{Role: muxio.Initiator})

@@ -64,7 +64,7 @@ func TestUnansweredPingsAreForgotten(t *testing.T) {
 		go func() { _ = readFrames(ta, func(Frame) {}) }() // ends with the transport
 		writeFrames(t, ta, settingsFrame())
 		for i := range uint32(100) {
-			writeFrames(t, ta, Frame{Stream: 1, Seq: i, Kind: Data, Payload: make([]byte, InitialCredit/2)})
+			writeFrames(t, ta, piece(1, i, make([]byte, InitialCredit/2)))
 			<-time.After(2 * pingEvery)
 		}
 		b.pings.mu.Lock()
@@ -148,13 +148,17 @@ func TestMalformedFramesOfTheConnection(t *testing.T) {
 		"going away with an essay": {Stream: connectionID, Kind: GoAway, Payload: []byte("co" + text + "x")},
 		"credit of 3 bytes":        {Stream: connectionID, Kind: Credit, Payload: make([]byte, 3)},
 		"credit of 5 bytes":        {Stream: connectionID, Kind: Credit, Payload: make([]byte, 5)},
-		"data of the connection":   {Stream: connectionID, Kind: Data, Payload: []byte("x")},
+		"data of the connection":   {Stream: connectionID, Seq: 1, Kind: Data, Payload: []byte("x")},
 		"open of the connection":   {Stream: connectionID, Kind: Open, Payload: []byte("x")},
-		"end of the connection":    {Stream: connectionID, Kind: End},
+		"end of the connection":    {Stream: connectionID, Seq: 1, Kind: End},
 		"cancel of the connection": {Stream: connectionID, Kind: Cancel},
 		"cancel of 3 bytes":        {Stream: 1, Kind: Cancel, Payload: make([]byte, 3)},
 		"cancel of 5 bytes":        {Stream: 1, Kind: Cancel, Payload: make([]byte, 5)},
-		"data of no stream":        {Stream: connectionID &^ responderBit, Kind: Data, Payload: []byte("x")},
+		"data of no stream":        {Stream: connectionID &^ responderBit, Seq: 1, Kind: Data, Payload: []byte("x")},
+		"numbered ping":            {Stream: connectionID, Seq: 1, Kind: Ping, Payload: make([]byte, 8)},
+		"numbered pong":            {Stream: connectionID, Seq: 1, Kind: Pong, Payload: make([]byte, 8)},
+		"numbered goodbye":         {Stream: connectionID, Seq: 1, Kind: GoAway, Payload: []byte("co")},
+		"numbered credit":          {Stream: connectionID, Seq: 1, Kind: Credit, Payload: make([]byte, 4)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newRawPeer(t, Limits{})

@@ -48,6 +48,16 @@ type Frame struct {
 	Payload []byte
 }
 
+// isMisnumbered tells whether f has a number that no frame of its kind has: an Open
+// is the first frame of its stream, Data and End are later ones, and the others are
+// not counted.
+func (f Frame) isMisnumbered() bool {
+	if f.Kind == Data || f.Kind == End {
+		return f.Seq == 0
+	}
+	return f.Seq != 0
+}
+
 // Layout is the arrangement of a frame's header, as a value, so that releases
 // with different headers can be served by one session implementation.
 //

@@ -22,6 +22,8 @@ const (
 	InitialCredit = 256 << 10
 	// InitialConnCredit is the same for all streams of a connection together.
 	InitialConnCredit = 16 << 20
+	// MinStreams is how many unfinished streams every end accepts at least.
+	MinStreams = 100
 	// maxWindow is the most that any credit may grow to.
 	maxWindow = 1<<31 - 1
 )
@@ -50,8 +52,11 @@ type Limits struct {
 	// MaxFrameBytes bounds the payload of a received frame; a longer one
 	// closes the session with CloseTooBig.
 	MaxFrameBytes int
-	// MaxStreams bounds the incoming streams that are unfinished or still
-	// held by this end; one more closes the session with ClosePolicy.
+	// MaxStreams bounds the incoming streams that are unfinished: neither
+	// ended nor cancelled. The peer is told; one more closes the session with
+	// ClosePolicy. A stream whose end follows its beginning at once does not
+	// count, and neither does one that has ended and was not released: what a
+	// [Receiver] holds beyond the end is for it to bound. At least MinStreams.
 	MaxStreams int
 	// MaxAheadFrames bounds the frames of one stream that are held because
 	// an earlier sequence number is missing.
@@ -88,7 +93,7 @@ func (l Limits) withDefaults() (Limits, error) {
 		least    int
 	}{
 		{"MaxFrameBytes", &l.MaxFrameBytes, DefaultMaxFrameBytes, ChunkBytes},
-		{"MaxStreams", &l.MaxStreams, DefaultMaxStreams, minStreams},
+		{"MaxStreams", &l.MaxStreams, DefaultMaxStreams, MinStreams},
 		{"MaxAheadFrames", &l.MaxAheadFrames, DefaultMaxAheadFrames, 1},
 		{"MaxAheadBytes", &l.MaxAheadBytes, DefaultMaxAheadBytes, 1},
 		{"MaxQueuedBytes", &l.MaxQueuedBytes, DefaultMaxQueuedBytes, ChunkBytes},
@@ -101,8 +106,8 @@ func (l Limits) withDefaults() (Limits, error) {
 		if *f.value == 0 {
 			*f.value = f.fallback
 		}
-		if *f.value < f.least {
-			return l, fmt.Errorf("muxio: limit %s is %d, must be at least %d", f.name, *f.value, f.least)
+		if *f.value < f.least || *f.value > maxWindow {
+			return l, fmt.Errorf("muxio: limit %s is %d, must be from %d to %d", f.name, *f.value, f.least, maxWindow)
 		}
 	}
 	return l, nil

@@ -11,7 +11,7 @@ import (
 func TestLimitsHaveALeastValue(t *testing.T) {
 	accept := func(*RecvStream) Receiver { return nil }
 	for name, least := range map[string]int64{
-		"MaxFrameBytes": ChunkBytes, "MaxStreams": 1, "MaxAheadFrames": 1, "MaxAheadBytes": 1, "MaxQueuedBytes": ChunkBytes,
+		"MaxFrameBytes": ChunkBytes, "MaxStreams": MinStreams, "MaxAheadFrames": 1, "MaxAheadBytes": 1, "MaxQueuedBytes": ChunkBytes,
 		"MaxControlBytes": 1 << 10, "ReferenceFromBytes": 1, "StreamWindow": InitialCredit, "MaxStreamWindow": InitialCredit,
 		"ConnWindow": InitialConnCredit,
 	} {
@@ -27,6 +27,13 @@ func TestLimitsHaveALeastValue(t *testing.T) {
 		field.SetInt(least)
 		if _, err := NewSession(nil, Config{Limits: l, Accept: accept}); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s of %d: %v", name, least, err)
+		}
+	}
+	beyond := maxWindow
+	beyond++ // at run time, since it is no int on machines of 32 bits
+	for _, l := range []Limits{{StreamWindow: beyond}, {MaxStreamWindow: beyond}, {ConnWindow: beyond}, {MaxStreams: beyond}} {
+		if _, err := l.withDefaults(); err == nil {
+			t.Errorf("%+v are accepted", l)
 		}
 	}
 	if n := reflect.TypeFor[Limits]().NumField(); n != 10 {
@@ -88,26 +95,24 @@ func TestQueueIsBounded(t *testing.T) {
 	})
 }
 
-// Streams that this end holds count, although the peer has ended them.
-func TestHeldStreamsAreBounded(t *testing.T) {
-	const limit = 3
+// Streams that this end holds after their end do not count: the peer cannot know.
+func TestHeldStreamsDoNotCount(t *testing.T) {
+	const limit = MinStreams
 	p := newRawPeer(t, Limits{MaxStreams: limit})
-	whole := func(id uint32) []Frame {
-		return []Frame{{Stream: id, Kind: Open, Payload: []byte("x")}, {Stream: id, Seq: 1, Kind: End}}
-	}
-	for id := range uint32(limit) {
-		p.send(whole(id)...)
-		c := p.end.next(t)
-		if err := await(t, c.ended); err != nil {
+	for id := range uint32(2 * limit) {
+		p.send(piece(id, 0, []byte("x")), piece(id, 1, []byte("y")), Frame{Stream: id, Seq: 2, Kind: End})
+		if err := await(t, p.end.next(t).ended); err != nil {
 			t.Fatal(err)
 		}
-		if id == 0 {
-			c.stream.Release()
-		}
 	}
-	p.send(whole(limit)...)
-	p.end.next(t)
-	p.send(whole(limit + 1)...)
+	for id := range uint32(limit) {
+		p.send(piece(2*limit+id, 0, nil))
+		p.end.next(t)
+	}
+	if err := p.end.Err(); err != nil {
+		t.Fatal("closed at the limit:", err)
+	}
+	p.send(piece(3*limit, 0, nil), piece(3*limit+1, 0, nil))
 	p.wantClose(ClosePolicy)
 }
 

@@ -11,21 +11,6 @@ import (
 // MaxImmediateBytes bounds a body sent by [Session.SendMessageNow].
 const MaxImmediateBytes = smallBytes
 
-// NextID returns the id for a message that this end is going to send. Ids may
-// be left unused.
-func (s *Session) NextID() uint32 {
-	for {
-		id := (s.opened.Add(1) - 1) &^ responderBit
-		if id == connectionID&^responderBit {
-			continue
-		}
-		if s.role == Responder {
-			id |= responderBit
-		}
-		return id
-	}
-}
-
 // SendMessage sends body as the whole stream id, which came from [Session.NextID].
 // It borrows the body's slices until it returns, under the same rules as
 // [SendStream.Send]. After an error the message must be cancelled.
@@ -152,7 +137,8 @@ func (s *Session) newStreamLocked(id uint32, p Priority) *SendStream {
 // OpenStream returns a new stream to the peer. Nothing is sent until the first
 // Send.
 func (s *Session) OpenStream(p Priority) *SendStream {
+	id := s.NextID()
 	s.out.mu.Lock()
 	defer s.out.mu.Unlock()
-	return s.newStreamLocked(s.NextID(), p)
+	return s.newStreamLocked(id, p)
 }

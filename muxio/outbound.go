@@ -96,6 +96,8 @@ type outbound struct {
 	credit       int64                  // of the connection
 	streamWindow int64                  // of the peer, for new streams
 	senders      map[uint32]*SendStream // may get grants
+	heldIDs      map[uint32]struct{}
+	slots        slots
 	closed       error
 	moreSoon     func() bool   // of [Config]
 	corked       atomic.Bool   // the read loop is at work; it wakes the writer when it is done
@@ -113,7 +115,8 @@ func newOutbound(layout Layout, limits Limits) *outbound {
 		wake:    make(chan struct{}, 1),
 		filling: &batch{}, spare: &batch{},
 		credit: InitialConnCredit, streamWindow: InitialCredit,
-		senders: make(map[uint32]*SendStream),
+		senders: make(map[uint32]*SendStream), heldIDs: make(map[uint32]struct{}),
+		slots: slots{most: MinStreams},
 	}
 }
 
@@ -236,6 +239,7 @@ func (q *outbound) credited(stream uint32, n int64) error {
 		if q.credit += n; q.credit > maxWindow {
 			return violation(CloseProtocolError, "connection: credit of %d bytes", q.credit)
 		}
+		q.divideLocked()
 		return nil
 	}
 	w := q.senders[stream]
@@ -249,7 +253,7 @@ func (q *outbound) credited(stream uint32, n int64) error {
 	return nil
 }
 
-// settled takes the windows that the peer announced.
+// settled takes the windows and the number of streams that the peer announced.
 func (q *outbound) settled(s settings) {
 	q.mu.Lock()
 	defer q.unlockAndWake()
@@ -259,6 +263,9 @@ func (q *outbound) settled(s settings) {
 		w.widenLocked()
 		q.enqueueLocked(w)
 	}
+	q.slots.most = s.streams
+	q.beginLocked()
+	q.divideLocked()
 }
 
 // enqueueLocked puts a stream whose body waits into its ring, if it has credit.
@@ -272,7 +279,10 @@ func (q *outbound) enqueueLocked(w *SendStream) {
 
 // ringOf returns the ring in which w waits.
 func (q *outbound) ringOf(w *SendStream) *ring {
-	if w.job.small {
+	switch {
+	case w.parked != nil:
+		return w.parked
+	case w.job.small:
 		return &q.small
 	}
 	return &q.bulk[w.priority]
@@ -327,11 +337,14 @@ func (q *outbound) letOthersSendLocked() {
 	}
 }
 
-// takeLocked takes the batch to write. The caller is the writer from then on, until
-// it calls wrote or endWriter.
+// takeLocked takes the batch to write, nil if all that was ready has to wait. With a
+// batch the caller is the writer, until it calls wrote or endWriter.
 func (q *outbound) takeLocked() *batch {
 	q.gatherLocked()
 	b := q.filling
+	if b.bytes == 0 {
+		return nil
+	}
 	q.filling, q.spare = q.spare, nil
 	q.controlBytes = 0
 	q.taken++
@@ -371,6 +384,9 @@ func (q *outbound) chunkLocked(r *ring) bool {
 	}
 	r.pop()
 	w.queued = false
+	if w.seq == 0 && n < w.job.left && !q.mayBeginLocked(w) {
+		return true
+	}
 	if n > 0 || w.seq == 0 {
 		w.headerLocked(n)
 		q.lendLocked(&w.job.cursor, n)
@@ -428,6 +444,9 @@ func (q *outbound) finishLocked(w *SendStream, err error) {
 	if w.queued {
 		q.ringOf(w).remove(w)
 		w.queued = false
+	}
+	if w.seq == 0 { // it has not begun, and will not
+		q.freeSlotLocked(w)
 	}
 	q.waitingBytes -= w.job.waiting
 	w.job = job{err: err, then: w.job.then}

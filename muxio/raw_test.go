@@ -28,6 +28,15 @@ func writeFrames(t *testing.T, transport Transport, frames ...Frame) {
 	}
 }
 
+// piece returns the frame with number seq of a stream.
+func piece(stream, seq uint32, payload []byte) Frame {
+	kind := Data
+	if seq == 0 {
+		kind = Open
+	}
+	return Frame{Stream: stream, Seq: seq, Kind: kind, Payload: payload}
+}
+
 // sendInBackground starts a Send that may never end by itself. It is for a bubble
 // of synctest; the end of the session ends it.
 func sendInBackground(t *testing.T, w *SendStream, body []byte) {

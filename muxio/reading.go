@@ -106,12 +106,15 @@ func (s *Session) beginPayload(b []byte) (bool, error) {
 		return false, nil
 	}
 	f, n := s.layout.parseHeader(b)
-	if n < partBytes || f.Kind > Data || !s.settled || !s.isIncoming(f) {
+	if n < partBytes || f.Kind > Data || !s.isIncoming(f) {
 		return false, nil
 	}
-	r, err := s.receiverOf(f.Stream)
-	if err != nil {
+	if err := s.checkFrame(f); err != nil {
 		return false, err
+	}
+	r := s.receiverOf(f.Stream)
+	if r == nil {
+		r = s.accept(f.Stream)
 	}
 	if r.ended.Load() || f.Seq != r.next {
 		return false, nil // held as a whole, or an error

@@ -99,8 +99,9 @@ func (r *RecvStream) growLocked() int64 {
 }
 
 // Release tells that this end is done with the stream. What still arrives on
-// it is dropped; its id becomes free when the peer has ended it too. Releasing a
-// nil RecvStream does nothing.
+// it is dropped; its id becomes free when the peer has ended it too. Until then the
+// peer must not use the id again, so whoever is told of the end bounds how many
+// streams it holds without releasing them. Releasing a nil RecvStream does nothing.
 func (r *RecvStream) Release() {
 	if r == nil {
 		return
@@ -164,7 +165,7 @@ func (r *RecvStream) cancel(f Frame) error {
 		return err
 	}
 	r.cancelled = true
-	r.ended.Store(true)
+	r.finished()
 	if err := r.dropAhead(); err != nil {
 		return err
 	}
@@ -267,13 +268,20 @@ func (r *RecvStream) end(n int) error {
 	if len(r.ahead) > 0 {
 		return violation(CloseProtocolError, "stream %d: frame after its end", r.id)
 	}
-	r.ended.Store(true)
+	r.finished()
 	if r.isReleased() {
 		r.session.forget(r)
 	} else {
 		r.receiver.End()
 	}
 	return nil
+}
+
+// finished counts the stream out when its End or Cancel has its turn.
+func (r *RecvStream) finished() {
+	if !r.ended.Swap(true) {
+		r.session.unfinished--
+	}
 }
 
 // received counts payload bytes of the peer against the connection's window.

@@ -83,8 +83,10 @@ type SendStream struct {
 	cancelled  bool
 	stopped    error
 	job        job
-	queued     bool // in a ring
-	writing    bool // its body is borrowed from by a batch
+	queued     bool  // in a ring
+	hasSlot    bool  // among those of the peer
+	parked     *ring // unless nil, the ring it is in, for want of a slot
+	writing    bool  // its body is borrowed from by a batch
 	next       *SendStream
 }
 
@@ -94,9 +96,9 @@ func (w *SendStream) ID() uint32 { return w.id }
 
 // Send sends the body. It borrows the body's slices until it returns: small
 // bodies are copied, of larger ones the slices are handed to the transport by
-// reference. Send blocks while others are being sent or the peer has granted no
-// room; ctx bounds that wait, but not the writing of what is under way. After
-// an error the stream must be cancelled.
+// reference. Send blocks while others are being sent, the peer has granted no
+// room or accepts no more unfinished streams; ctx bounds that wait, but not the
+// writing of what is under way. After an error the stream must be cancelled.
 func (w *SendStream) Send(ctx context.Context, body Body) error {
 	n := body.Len()
 	q := w.q
@@ -152,6 +154,9 @@ func (w *SendStream) copyNowLocked(body *Body, n int) bool {
 	if n > smallBytes || int64(n) > w.credit || int64(n) > q.credit || !q.roomLocked(n+2*q.layout.HeaderBytes()) {
 		return false
 	}
+	if w.seq == 0 && !body.End && !q.takeSlotLocked(w) {
+		return false
+	}
 	if n > 0 || w.seq == 0 {
 		w.headerLocked(n)
 		cur := body.cursor()
@@ -171,7 +176,9 @@ func (w *SendStream) copyNowLocked(body *Body, n int) bool {
 func (w *SendStream) startLocked(body *Body, n int) {
 	w.job = job{active: true, small: n <= smallBytes, cursor: body.cursor(), left: n, end: body.End, owner: body.Owner}
 	w.registerLocked()
-	w.q.enqueueLocked(w)
+	if w.seq > 0 || w.isWholeLocked() || w.q.mayBeginLocked(w) {
+		w.q.enqueueLocked(w)
+	}
 }
 
 // headerLocked appends the header of the next frame with n bytes.
@@ -213,10 +220,11 @@ func (w *SendStream) unregisterLocked() {
 		delete(w.q.senders, w.id)
 	}
 	w.registered = false
+	w.q.freeSlotLocked(w)
 }
 
 // Stop makes a pending Send and every later one fail with [ErrStopped]. The
-// peer is told nothing.
+// peer is told nothing: for it the stream is unfinished until Cancel.
 func (w *SendStream) Stop() { w.stop(ErrStopped) }
 
 func (w *SendStream) stop(err error) {
@@ -225,7 +233,7 @@ func (w *SendStream) stop(err error) {
 	w.stopLocked(err)
 	notify := q.notify
 	q.notify = nil
-	q.mu.Unlock()
+	q.unlockAndWake() // another may begin
 	tell(notify)
 }
 

@@ -58,7 +58,7 @@ type Session struct {
 	limits    Limits
 	cfg       Config
 	out       *outbound
-	opened    atomic.Uint32 // ids taken by this end
+	opened    atomic.Uint64 // ids taken by this end
 	loops     sync.WaitGroup
 	done      chan struct{}
 	over      atomic.Bool   // end was called
@@ -73,11 +73,13 @@ type Session struct {
 	// Of the read loop.
 	reading    reading
 	aheadBytes int
-	settled    bool // the peer's settings arrived
+	settled    bool   // the peer's settings arrived
+	unfinished int    // streams of the peer
+	newest     uint32 // the last of them
 	goingAway  *CloseReason
 
 	mu        sync.Mutex
-	receivers map[uint32]*RecvStream // unfinished, or not released
+	receivers map[uint32]*RecvStream // unfinished, or ended and not released
 	err       error                  // why the session ended
 	writeErr  error                  // why the writer ended
 }
@@ -184,6 +186,10 @@ func (s *Session) writeLoop() {
 // s.out.mu is held, nobody else is writing; mu is released.
 func (s *Session) writeLocked() {
 	b := s.out.takeLocked()
+	if b == nil {
+		s.out.mu.Unlock()
+		return
+	}
 	s.out.mu.Unlock()
 	s.pieces = b.pieces(s.pieces[:0])
 	err := s.transport.WriteMessage(s.pieces)
@@ -253,8 +259,8 @@ func (s *Session) readLoop() {
 // dispatch hands one frame to its stream. It returns what follows the frame in
 // its message, which may be one more that it has taken.
 func (s *Session) dispatch(f Frame, rest []byte) ([]byte, error) {
-	if !s.settled && f.Kind != Settings {
-		return rest, violation(CloseProtocolError, "frame of kind %d before the settings", f.Kind)
+	if err := s.checkFrame(f); err != nil {
+		return rest, err
 	}
 	switch {
 	case f.Kind > Credit || f.Stream|responderBit == connectionID: // neither half has the last id
@@ -264,9 +270,7 @@ func (s *Session) dispatch(f Frame, rest []byte) ([]byte, error) {
 	case f.Kind == Credit || !s.isIncoming(f):
 		return rest, violation(CloseProtocolError, "stream %d: id of the wrong half for kind %d", f.Stream, f.Kind)
 	}
-	s.mu.Lock()
-	r := s.receivers[f.Stream]
-	s.mu.Unlock()
+	r := s.receiverOf(f.Stream)
 	if r != nil {
 		return rest, r.frame(f)
 	}
@@ -285,10 +289,7 @@ func (s *Session) dispatch(f Frame, rest []byte) ([]byte, error) {
 		s.dealt(int64(len(f.Payload)))
 		return after, nil
 	}
-	r, err := s.receiverOf(f.Stream)
-	if err != nil {
-		return rest, err
-	}
+	r = s.accept(f.Stream)
 	return rest, r.frame(f)
 }
 
@@ -297,31 +298,42 @@ func (s *Session) isIncoming(f Frame) bool {
 	return f.Stream&responderBit != 0 != (s.role == Responder) && f.Stream|responderBit != connectionID
 }
 
-// receiverOf returns the receiving end of a stream of the peer, which is a new one
-// if the stream is not known.
-func (s *Session) receiverOf(id uint32) (*RecvStream, error) {
+// checkFrame tells whether f may come, whatever is in it.
+func (s *Session) checkFrame(f Frame) error {
+	switch {
+	case !s.settled && f.Kind != Settings:
+		return violation(CloseProtocolError, "frame of kind %d before the settings", f.Kind)
+	case f.isMisnumbered():
+		return violation(CloseProtocolError, "stream %d: frame of kind %d with number %d", f.Stream, f.Kind, f.Seq)
+	case s.unfinished > s.limits.MaxStreams && (f.Kind != End || f.Stream != s.newest):
+		return violation(ClosePolicy, "more than %d unfinished streams, limit MaxStreams", s.limits.MaxStreams)
+	}
+	return nil
+}
+
+// receiverOf returns the receiving end of a stream of the peer, nil if there is none.
+func (s *Session) receiverOf(id uint32) *RecvStream {
 	s.mu.Lock()
-	r := s.receivers[id]
-	if r == nil && len(s.receivers) >= s.limits.MaxStreams {
-		s.mu.Unlock()
-		return nil, violation(ClosePolicy, "more than %d unfinished streams, limit MaxStreams", s.limits.MaxStreams)
-	}
-	known := r != nil
-	if !known {
-		r = s.newReceiver(id)
-		s.receivers[id] = r
-	}
+	defer s.mu.Unlock()
+	return s.receivers[id]
+}
+
+// accept returns the receiving end of a new stream.
+func (s *Session) accept(id uint32) *RecvStream {
+	r := s.newReceiver(id)
+	s.mu.Lock()
+	s.receivers[id] = r
 	s.mu.Unlock()
-	if !known {
-		r.receiver = s.cfg.Accept(r)
-	}
-	return r, nil
+	s.unfinished++ // the next frame tells whether it is one too many
+	s.newest = id
+	r.receiver = s.cfg.Accept(r)
+	return r
 }
 
 // wholeMessage tells whether f is all of a stream: its End frame follows in the
 // same message. Then it returns what comes after that.
 func (s *Session) wholeMessage(f Frame, rest []byte) (after []byte, ok bool) {
-	if s.cfg.Message == nil || f.Seq != 0 || f.Kind == End || len(f.Payload) > InitialCredit {
+	if s.cfg.Message == nil || f.Kind != Open || len(f.Payload) > InitialCredit {
 		return rest, false
 	}
 	end, after, ok, err := s.layout.Parse(rest, 0)

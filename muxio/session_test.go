@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -109,9 +110,10 @@ func TestStreamsCarryBodiesOfEverySize(t *testing.T) {
 	}
 }
 
+// More streams than the receiver accepts wait for each other.
 func TestManyStreamsAtATime(t *testing.T) {
-	a, b := pair(t, Limits{})
-	const streams = 200
+	a, b := pair(t, Limits{MaxStreams: MinStreams})
+	const streams = 4 * MinStreams
 	body := bytes.Repeat([]byte("x"), 100_000)
 	var senders sync.WaitGroup
 	for range streams {
@@ -134,8 +136,8 @@ func TestManyStreamsAtATime(t *testing.T) {
 	senders.Wait()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.receivers) != 0 || len(a.out.senders) != 0 {
-		t.Errorf("%d receivers and %d senders remain", len(b.receivers), len(a.out.senders))
+	if len(b.receivers) != 0 || len(a.out.senders) != 0 || a.out.slots.taken != 0 {
+		t.Errorf("%d receivers, %d senders and %d slots remain", len(b.receivers), len(a.out.senders), a.out.slots.taken)
 	}
 }
 
@@ -334,7 +336,7 @@ func TestViolationsCloseWithAReason(t *testing.T) {
 	}
 	tooMuch := make([]Frame, 0, 6)
 	for i := range 5 {
-		tooMuch = append(tooMuch, Frame{Stream: 1, Seq: uint32(i), Kind: Data, Payload: make([]byte, ChunkBytes)})
+		tooMuch = append(tooMuch, piece(1, uint32(i), make([]byte, ChunkBytes)))
 	}
 	for name, tt := range map[string]struct {
 		frames []Frame
@@ -345,8 +347,16 @@ func TestViolationsCloseWithAReason(t *testing.T) {
 		"data after the end":          {[]Frame{open, end, {Stream: 1, Seq: 2, Kind: Data}}, CloseProtocolError},
 		"data ahead beyond the end":   {[]Frame{open, {Stream: 1, Seq: 2, Kind: Data}, end}, CloseProtocolError},
 		"end with bytes":              {[]Frame{open, {Stream: 1, Seq: 1, Kind: End, Payload: []byte("x")}}, CloseProtocolError},
-		"data after cancel":           {[]Frame{open, {Stream: 1, Seq: 1, Kind: Cancel}, {Stream: 1, Seq: 2, Kind: Data}}, CloseProtocolError},
-		"cancelled twice":             {[]Frame{open, {Stream: 1, Seq: 1, Kind: Cancel}, {Stream: 1, Seq: 2, Kind: Cancel}}, CloseProtocolError},
+		"data after cancel":           {[]Frame{open, {Stream: 1, Kind: Cancel}, {Stream: 1, Seq: 2, Kind: Data}}, CloseProtocolError},
+		"cancelled twice":             {[]Frame{open, {Stream: 1, Kind: Cancel}, {Stream: 1, Kind: Cancel}}, CloseProtocolError},
+		"open that is not the first":  {[]Frame{open, {Stream: 1, Seq: 1, Kind: Open}}, CloseProtocolError},
+		"open ahead":                  {[]Frame{{Stream: 1, Seq: 1, Kind: Open}}, CloseProtocolError},
+		"data that is the first":      {[]Frame{{Stream: 1, Kind: Data, Payload: []byte("x")}}, CloseProtocolError},
+		"whole message of data":       {[]Frame{{Stream: 1, Kind: Data, Payload: []byte("x")}, end}, CloseProtocolError},
+		"end that is the first":       {[]Frame{{Stream: 1, Kind: End}}, CloseProtocolError},
+		"numbered cancel":             {[]Frame{open, {Stream: 1, Seq: 1, Kind: Cancel}}, CloseProtocolError},
+		"numbered credit":             {[]Frame{{Stream: responderBit, Seq: 1, Kind: Credit, Payload: credit}}, CloseProtocolError},
+		"id of a stream that is held": {[]Frame{open, end, open}, CloseProtocolError},
 		"id of the other half":        {[]Frame{{Stream: 1 | responderBit, Kind: Open}}, CloseProtocolError},
 		"grant for the peer's stream": {[]Frame{{Stream: 1, Kind: Credit, Payload: credit}}, CloseProtocolError},
 		"grant without a number":      {[]Frame{{Stream: responderBit, Kind: Credit}}, CloseProtocolError},
@@ -372,18 +382,59 @@ func TestBytesAheadAreBounded(t *testing.T) {
 }
 
 func TestStreamsAreBounded(t *testing.T) {
-	const limit = 10
+	const limit = MinStreams + 1
+	for name, beyond := range map[string][]Frame{
+		"a stream more":             {piece(limit, 0, nil), pingFrame(make([]byte, 8))},
+		"a stream that is given up": {piece(limit, 0, nil), {Stream: limit, Kind: Cancel}},
+		"a stream that ends later":  {piece(limit, 0, nil), piece(limit, 1, nil), {Stream: limit, Seq: 2, Kind: End}},
+		"the end of another":        {piece(limit, 0, nil), {Stream: 0, Seq: 1, Kind: End}},
+		"a frame ahead":             {piece(limit, 1, nil), piece(limit, 0, nil)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newRawPeer(t, Limits{MaxStreams: limit})
+			for i := range uint32(limit) {
+				p.send(piece(i, 0, []byte("x")))
+			}
+			p.send(piece(limit, 0, nil), Frame{Stream: limit, Seq: 1, Kind: End}) // never unfinished
+			for range limit + 1 {
+				p.end.next(t).stream.Release()
+			}
+			if p.end.Err() != nil {
+				t.Fatal("closed at the limit:", p.end.Err())
+			}
+			p.send(beyond...)
+			p.wantClose(ClosePolicy)
+			if err := p.end.Err(); !strings.Contains(err.Error(), "MaxStreams") {
+				t.Errorf("the session ended with %v", err)
+			}
+		})
+	}
+}
+
+// A stream makes room for another by its end and by being given up, once.
+func TestFinishedStreamsDoNotCount(t *testing.T) {
+	const limit = MinStreams
 	p := newRawPeer(t, Limits{MaxStreams: limit})
-	for i := range uint32(limit) {
-		p.send(Frame{Stream: i, Kind: Open, Payload: []byte("x")})
+	next := uint32(0)
+	open := func() Frame {
+		next++
+		return piece(next, 0, nil)
 	}
 	for range limit {
+		p.send(open())
+	}
+	for id := uint32(1); id <= 2*limit; id += 2 {
+		p.send(Frame{Stream: id, Seq: 1, Kind: End}, Frame{Stream: id, Kind: Cancel}, open()) // the Cancel after the End counts nothing
+		p.send(Frame{Stream: id + 1, Kind: Cancel}, open())
+	}
+	p.send(piece(next, 1, nil)) // the limit is reached and not exceeded
+	for range next {
 		p.end.next(t)
 	}
-	if p.end.Err() != nil {
-		t.Fatal("closed at the limit:", p.end.Err())
+	if err := p.end.Err(); err != nil {
+		t.Fatal("closed at the limit:", err)
 	}
-	p.send(Frame{Stream: limit, Kind: Open})
+	p.send(open(), open())
 	p.wantClose(ClosePolicy)
 }
 

@@ -25,9 +25,6 @@ const (
 	maxSettings = 64
 )
 
-// minStreams is how many unfinished streams any end accepts at least.
-const minStreams = 1
-
 // settings is what one end tells the other at the start.
 type settings struct {
 	version      uint64
@@ -39,7 +36,7 @@ type settings struct {
 
 // defaultSettings hold until the peer's have arrived.
 var defaultSettings = settings{
-	version: protocolVersion, streamWindow: InitialCredit, connWindow: InitialConnCredit, frameBytes: ChunkBytes, streams: minStreams,
+	version: protocolVersion, streamWindow: InitialCredit, connWindow: InitialConnCredit, frameBytes: ChunkBytes, streams: MinStreams,
 }
 
 // settings returns what this end tells.
@@ -105,7 +102,7 @@ func (s *settings) set(id uint16, value uint64) error {
 	case settingFrame:
 		field, least = &s.frameBytes, ChunkBytes
 	case settingStreams:
-		field, least = &s.streams, minStreams
+		field, least = &s.streams, MinStreams
 	default:
 		if id&settingCritical != 0 {
 			return violation(CloseProtocolError, "unknown setting %d must be understood", id)

@@ -41,9 +41,9 @@ func TestSettingsAreParsed(t *testing.T) {
 		{"stream window", encodeSettings(setting{settingStreamWindow, 1 << 20}), with(func(s *settings) { s.streamWindow = 1 << 20 })},
 		{"connection window", encodeSettings(setting{settingConnWindow, 1 << 30}), with(func(s *settings) { s.connWindow = 1 << 30 })},
 		{"frame", encodeSettings(setting{settingFrame, 1 << 24}), with(func(s *settings) { s.frameBytes = 1 << 24 })},
-		{"streams", encodeSettings(setting{settingStreams, 5}), with(func(s *settings) { s.streams = 5 })},
+		{"streams", encodeSettings(setting{settingStreams, 101}), with(func(s *settings) { s.streams = 101 })},
 		{"the defaults themselves", encodeSettings(setting{settingVersion, 1}, setting{settingStreamWindow, InitialCredit},
-			setting{settingConnWindow, InitialConnCredit}, setting{settingFrame, ChunkBytes}, setting{settingStreams, 1}), defaultSettings},
+			setting{settingConnWindow, InitialConnCredit}, setting{settingFrame, ChunkBytes}, setting{settingStreams, MinStreams}), defaultSettings},
 		{
 			"beyond what is counted", encodeSettings(setting{settingStreamWindow, math.MaxUint64}),
 			with(func(s *settings) { s.streamWindow = maxWindow }),
@@ -79,14 +79,14 @@ func mustLimits(t *testing.T, l Limits) Limits {
 var badSettings = map[string][]byte{
 	"half a pair":                       {1, 0, 1},
 	"one byte too many":                 append(encodeSettings(setting{settingVersion, 1}), 0),
-	"twice":                             encodeSettings(setting{settingStreams, 2}, setting{settingStreams, 2}),
+	"twice":                             encodeSettings(setting{settingStreams, 200}, setting{settingStreams, 200}),
 	"an unknown one twice":              encodeSettings(setting{77, 1}, setting{77, 1}),
 	"unknown and critical":              encodeSettings(setting{settingCritical | 9, 0}),
 	"version 0":                         encodeSettings(setting{settingVersion, 0}),
 	"stream window below default":       encodeSettings(setting{settingStreamWindow, InitialCredit - 1}),
 	"connection window below default":   encodeSettings(setting{settingConnWindow, InitialConnCredit - 1}),
 	"frame below default":               encodeSettings(setting{settingFrame, ChunkBytes - 1}),
-	"no streams":                        encodeSettings(setting{settingStreams, 0}),
+	"streams below default":             encodeSettings(setting{settingStreams, MinStreams - 1}),
 	"more than any end needs to accept": encodeSettings(manySettings(maxSettings + 1)...),
 }
 
@@ -122,7 +122,7 @@ func TestSettingsComeFirstAndOnce(t *testing.T) {
 
 func TestOwnSettingsAreTheFirstFrame(t *testing.T) {
 	limits := Limits{
-		MaxFrameBytes: 1 << 21, MaxStreams: 77, StreamWindow: 1 << 19, ConnWindow: 1 << 25,
+		MaxFrameBytes: 1 << 21, MaxStreams: 177, StreamWindow: 1 << 19, ConnWindow: 1 << 25,
 	}
 	ta, tb := Pipe()
 	t.Cleanup(func() { _ = ta.Close(CloseReason{Code: CloseNormal}) })
@@ -136,7 +136,7 @@ func TestOwnSettingsAreTheFirstFrame(t *testing.T) {
 		t.Fatalf("first frame is %+v, %v", f, err)
 	}
 	want := encodeSettings(setting{settingVersion, 1}, setting{settingStreamWindow, 1 << 19}, setting{settingConnWindow, 1 << 25},
-		setting{settingFrame, 1 << 21}, setting{settingStreams, 77})
+		setting{settingFrame, 1 << 21}, setting{settingStreams, 177})
 	if !bytes.Equal(f.Payload, want) {
 		t.Errorf("settings are %x, want %x", f.Payload, want)
 	}
@@ -187,7 +187,7 @@ func FuzzParseSettings(f *testing.F) {
 			return
 		}
 		if s.version != 1 || s.streamWindow < InitialCredit || s.streamWindow > maxWindow ||
-			s.connWindow < InitialConnCredit || s.frameBytes < ChunkBytes || s.streams < minStreams {
+			s.connWindow < InitialConnCredit || s.frameBytes < ChunkBytes || s.streams < MinStreams {
 			t.Errorf("%x gives %v", b, s)
 		}
 		if again, err := parseSettings(appendSettings(b[:0:0], s)); err != nil || again != s {

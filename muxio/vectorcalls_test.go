@@ -26,6 +26,8 @@ type headerVector struct {
 	Fields   []fieldVector `json:"fields,omitempty"`
 	// Error is the code of the error with which the call fails.
 	Error uint8 `json:"error,omitempty"`
+
+	rest []byte // behind the fields
 }
 
 // fieldVector is one field: its tag, its bytes, and what they mean.
@@ -36,6 +38,7 @@ type fieldVector struct {
 	Key      string   `json:"key,omitempty"`
 	Value    hexBytes `json:"value,omitempty"`
 	Priority *uint8   `json:"priority,omitempty"`
+	Size     *uint64  `json:"size,string,omitempty"`
 }
 
 func timeoutField(microseconds uint64) fieldVector {
@@ -51,9 +54,13 @@ func priorityField(p uint8) fieldVector {
 	return fieldVector{Tag: 3, Bytes: hexBytes{p}, Priority: &p}
 }
 
+func sizeField(n uint64) fieldVector {
+	return fieldVector{Tag: 4, Bytes: binary.AppendUvarint(nil, n), Size: &n}
+}
+
 func headerVectors() []headerVector {
 	ok, fail, none := uint8(0), uint8(1), uint8(3)
-	list := []headerVector{
+	list := append([]headerVector{
 		{Name: "call", Request: 7},
 		{Name: "call with a timeout of 1.5 seconds", Request: 7, Fields: []fieldVector{timeoutField(1_500_000)}},
 		{Name: "call of low priority", Request: 7, Fields: []fieldVector{priorityField(0)}},
@@ -61,18 +68,58 @@ func headerVectors() []headerVector {
 		{Name: "call with metadata", Request: 7, Fields: []fieldVector{metadataField("trace-id", "\x00\xff"), metadataField("a", ""), metadataField("a", "b")}},
 		{Name: "call with everything", Request: 1<<31 - 2, Fields: []fieldVector{timeoutField(250), priorityField(2), metadataField("trace-id", "4bf92f")}},
 		{Name: "call with a long value", Request: 7, Fields: []fieldVector{metadataField("long", strings.Repeat("x", 200))}},
+		{Name: "call that tells the size of its message", Request: 7, Fields: []fieldVector{sizeField(1 << 40)}},
 		{Name: "call with an unknown field, to be skipped", Request: 7, Fields: []fieldVector{{Tag: 0x7f, Bytes: hexBytes("?")}, timeoutField(1)}},
 		{Name: "call with an unknown field that must be understood", Request: 7, Fields: []fieldVector{{Tag: 0x80, Bytes: hexBytes("?")}}, Error: 12},
 		{Name: "response", Type: 1, Request: 7, Status: &ok},
 		{Name: "response with metadata", Type: 1, Request: 7, Status: &ok, Fields: []fieldVector{metadataField("took", "3 ms")}},
 		{Name: "response: an error", Type: 1, Request: 7, Status: &fail},
 		{Name: "response: the method is not answered here", Type: 1, Request: 7, Status: &none},
-	}
+	}, refusedHeaders()...)
 	for i := range list {
 		list[i].Method, list[i].MethodID = echoName, echoID
 		list[i].Bytes = list[i].encode()
 	}
 	return list
+}
+
+// refusedHeaders are those with malformed fields.
+func refusedHeaders() (list []headerVector) {
+	const invalidArgument, unimplemented, internal = 3, 12, 13
+	long := strings.Repeat("k", 129)
+	raw := func(tag uint8, b ...byte) fieldVector { return fieldVector{Tag: tag, Bytes: b} }
+	for _, v := range []struct {
+		name   string
+		fields []fieldVector
+		rest   string
+	}{
+		{"two timeouts", []fieldVector{timeoutField(1), timeoutField(1)}, ""},
+		{"two priorities", []fieldVector{priorityField(1), priorityField(1)}, ""},
+		{"two sizes", []fieldVector{sizeField(1), sizeField(1)}, ""},
+		{"a timeout of no bytes", []fieldVector{raw(1)}, ""},
+		{"a timeout that is cut short", []fieldVector{raw(1, 0x80)}, ""},
+		{"a timeout not in its shortest form", []fieldVector{raw(1, 0x81, 0)}, ""},
+		{"a timeout of more than 64 bits", []fieldVector{raw(1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2)}, ""},
+		{"a timeout with a byte behind it", []fieldVector{raw(1, 1, 0)}, ""},
+		{"a size with a byte behind it", []fieldVector{raw(4, 1, 0)}, ""},
+		{"a priority of 3", []fieldVector{raw(3, 3)}, ""},
+		{"a priority of no bytes", []fieldVector{raw(3)}, ""},
+		{"a priority of two bytes", []fieldVector{raw(3, 1, 1)}, ""},
+		{"an empty key", []fieldVector{raw(2, 0)}, ""},
+		{"an upper-case key", []fieldVector{raw(2, 1, 'A')}, ""},
+		{"a key of 129 bytes", []fieldVector{raw(2, append([]byte{0x81, 1}, long...)...)}, ""},
+		{"a key longer than its field", []fieldVector{raw(2, 2, 'a')}, ""},
+		{"a tag without a length", nil, "\x01"},
+		{"a field longer than the header", nil, "\x7f\x02a"},
+		{"a length not in its shortest form", nil, "\x7f\x81\x00a"},
+	} {
+		list = append(list, headerVector{Name: "call with " + v.name, Request: 7, Fields: v.fields, rest: []byte(v.rest), Error: invalidArgument})
+	}
+	ok := uint8(0)
+	return append(list,
+		headerVector{Name: "response with an upper-case key", Type: 1, Request: 7, Status: &ok, Fields: []fieldVector{raw(2, 1, 'A')}, Error: internal},
+		headerVector{Name: "response with an unknown field that must be understood", Type: 1, Request: 7, Status: &ok, Fields: []fieldVector{raw(0x80)}, Error: unimplemented},
+	)
 }
 
 func (h headerVector) encode() []byte {
@@ -85,6 +132,7 @@ func (h headerVector) encode() []byte {
 		rest = binary.AppendUvarint(rest, uint64(len(f.Bytes)))
 		rest = append(rest, f.Bytes...)
 	}
+	rest = append(rest, h.rest...)
 	b := binary.LittleEndian.AppendUint32([]byte{h.Type}, h.Request)
 	b = binary.LittleEndian.AppendUint64(b, h.MethodID)
 	b = binary.LittleEndian.AppendUint16(b, uint16(len(rest)))
@@ -98,6 +146,8 @@ type errorVector struct {
 	Reason  string         `json:"reason"`
 	Message string         `json:"message"`
 	Details []detailVector `json:"details,omitempty"`
+	// Refused tells that the bytes are no error.
+	Refused bool `json:"refused,omitempty"`
 }
 
 type detailVector struct {
@@ -117,6 +167,20 @@ func errorVectors() []errorVector {
 	}
 	for i := range list {
 		list[i].Bytes = list[i].encode()
+	}
+	for _, v := range []struct{ name, bytes string }{
+		{"no code", ""},
+		{"no message", "\x05\x00"},
+		{"a message that is cut short", "\x05\x00\x02a"},
+		{"a length not in its shortest form", "\x05\x80\x00\x00"},
+		{"a reason of 129 bytes", "\x05\x81\x01" + strings.Repeat("r", 129) + "\x00"},
+		{"a message of 4,097 bytes", "\x05\x00\x81\x20" + strings.Repeat("m", 4097)},
+		{"a count of no details", "\x05\x00\x00\x00"},
+		{"17 details", "\x05\x00\x00\x11" + strings.Repeat("\x00\x00", 17)},
+		{"a detail without a value", "\x05\x00\x00\x01\x01t"},
+		{"a byte behind the details", "\x05\x00\x00\x01\x01t\x00\x00"},
+	} {
+		list = append(list, errorVector{Name: "refused: " + v.name, Bytes: hexBytes(v.bytes), Refused: true})
 	}
 	return list
 }

@@ -28,6 +28,7 @@ type vectors struct {
 	Errors        []errorVector        `json:"errors"`
 	Messages      []messageVector      `json:"messages"`
 	Conversations []conversationVector `json:"conversations"`
+	Violations    []violationVector    `json:"violations"`
 }
 
 type hexBytes []byte
@@ -161,26 +162,29 @@ func TestVectorsOfConversationsAreFrames(t *testing.T) {
 					writeFrames(t, feed, f)
 				}
 			}
-			if _, err := await(t, readyPing(t, feed)), s.Err(); err != nil || frames == 0 {
+			await(t, readyPing(t, feed))
+			if err := s.Err(); err != nil || frames == 0 {
 				t.Errorf("%s: %d frames, %v", v.Name, frames, err)
 			}
+			_ = feed.Close(CloseReason{Code: CloseNormal})
 		}
 	}
 }
 
-// readyPing tells when everything that was fed has been taken.
+// readyPing tells when everything that was fed has been taken, or the transport has
+// ended.
 func readyPing(t *testing.T, feed Transport) <-chan struct{} {
 	t.Helper()
 	const token = "are you "
 	writeFrames(t, feed, pingFrame([]byte(token)))
-	done := make(chan struct{})
-	go func() { // ends with the answer or the transport
-		defer close(done)
+	done := make(chan struct{}, 2)
+	go func() { // ends with the transport
 		_ = readFrames(feed, func(f Frame) {
 			if f.Kind == Pong && string(f.Payload) == token {
-				_ = feed.Close(CloseReason{Code: CloseNormal})
+				done <- struct{}{}
 			}
 		})
+		done <- struct{}{}
 	}()
 	return done
 }
@@ -194,6 +198,7 @@ func makeVectors() vectors {
 	return vectors{
 		Frames: frameVectors(), Settings: settingsVectors(), GoAways: goAwayVectors(),
 		Headers: headerVectors(), Errors: errorVectors(), Messages: messageVectors(), Conversations: conversationVectors(),
+		Violations: violationVectors(),
 	}
 }
 
@@ -231,13 +236,15 @@ func settingsVectors() (list []settingsVector) {
 		pairs []setting
 		err   CloseCode
 	}{
-		{"defaults, said in full", []setting{{1, 1}, {2, InitialCredit}, {3, InitialConnCredit}, {4, ChunkBytes}, {5, 1}}, 0},
+		{"defaults, said in full", []setting{{1, 1}, {2, InitialCredit}, {3, InitialConnCredit}, {4, ChunkBytes}, {5, MinStreams}}, 0},
 		{"larger windows and frames", []setting{{2, 4 << 20}, {3, 64 << 20}, {4, 1 << 20}, {5, 4096}}, 0},
 		{"nothing", nil, 0},
 		{"unknown, to be skipped", []setting{{6, 1 << 63}, {0x7fff, 0}}, 0},
 		{"unknown, must be understood", []setting{{0x8006, 0}}, CloseProtocolError},
-		{"twice", []setting{{5, 2}, {5, 2}}, CloseProtocolError},
+		{"twice", []setting{{5, 200}, {5, 200}}, CloseProtocolError},
 		{"window below the default", []setting{{2, InitialCredit - 1}}, CloseProtocolError},
+		{"streams below the default", []setting{{5, MinStreams - 1}}, CloseProtocolError},
+		{"version 0", []setting{{1, 0}}, CloseProtocolError},
 	} {
 		s := settingsVector{Name: v.name, Bytes: encodeSettings(v.pairs...), Error: v.err}
 		for _, p := range v.pairs {

@@ -21,7 +21,7 @@ func wantWhole(t *testing.T, from, to *Session) {
 	t.Helper()
 	synctest.Wait()
 	from.out.mu.Lock()
-	credit, senders := from.out.credit, len(from.out.senders)
+	credit, senders, slots := from.out.credit, len(from.out.senders), from.out.slots.taken
 	from.out.mu.Unlock()
 	to.mu.Lock()
 	receivers := len(to.receivers)
@@ -33,13 +33,18 @@ func wantWhole(t *testing.T, from, to *Session) {
 	if senders != 0 || receivers != 0 || to.aheadBytes != 0 {
 		t.Errorf("%d senders, %d receivers and %d bytes ahead remain", senders, receivers, to.aheadBytes)
 	}
+	if slots != 0 || to.unfinished != 0 {
+		t.Errorf("%d slots are taken, %d streams unfinished", slots, to.unfinished)
+	}
 }
 
-// bubblePair is pair for a bubble of synctest: close ends both.
+// bubblePair is pair for a bubble of synctest, with the least number of streams: close
+// ends both.
 func bubblePair(t *testing.T, hold bool) (a, b *end) {
 	t.Helper()
 	ta, tb := Pipe()
-	return newEnd(t, ta, Initiator, Limits{}, hold), newEnd(t, tb, Responder, Limits{}, hold)
+	limits := Limits{MaxStreams: MinStreams}
+	return newEnd(t, ta, Initiator, limits, hold), newEnd(t, tb, Responder, limits, hold)
 }
 
 func TestConnectionWindowHoldsAllStreams(t *testing.T) {
@@ -109,7 +114,7 @@ func TestConnectionWindowIsHeldAgainstThePeer(t *testing.T) {
 	p := newRawPeer(t, Limits{})
 	for i := range uint32(streams) {
 		for seq := range uint32(InitialCredit / ChunkBytes) {
-			p.send(Frame{Stream: i, Seq: seq, Kind: Data, Payload: make([]byte, ChunkBytes)})
+			p.send(piece(i, seq, make([]byte, ChunkBytes)))
 		}
 	}
 	for range streams {
@@ -178,9 +183,9 @@ func TestGrantsComeInLargeSteps(t *testing.T) {
 			})
 		}()
 		writeFrames(t, ta, settingsFrame())
-		const piece = 1 << 10
-		for i := range uint32(steps * InitialConnCredit / 4 / piece) {
-			writeFrames(t, ta, Frame{Stream: 1, Seq: i, Kind: Data, Payload: make([]byte, piece)})
+		const size = 1 << 10
+		for i := range uint32(steps * InitialConnCredit / 4 / size) {
+			writeFrames(t, ta, piece(1, i, make([]byte, size)))
 			writeFrames(t, ta, Frame{Stream: 2 + i, Kind: Open, Payload: []byte("short")}, Frame{Stream: 2 + i, Seq: 1, Kind: End})
 			for range min(i, 1) {
 				c := <-b.accepted
@@ -245,7 +250,7 @@ func TestBytesDroppedAheadAreGivenBack(t *testing.T) {
 
 // Whatever becomes of streams, the window of the connection is whole in the end.
 func TestConnectionWindowNeverLeaks(t *testing.T) {
-	const rounds, atATime = 60, 50
+	const rounds, atATime = 60, MinStreams
 	for seed := range uint64(5) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

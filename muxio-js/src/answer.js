@@ -14,14 +14,14 @@ import { encodeError } from './wireerror.js';
  * when it was refused.
  */
 export function answer(connection, stream, header) {
+  const route = connection.routes.get(header.method);
+  if (!route) return refuse(connection, stream, header, Status.NoMethod);
   let fields;
   try {
     fields = parseFields(header.fields);
   } catch (error) {
     return refuse(connection, stream, header, Status.Failed, encodeError(error));
   }
-  const route = connection.routes.get(header.method);
-  if (!route) return refuse(connection, stream, header, Status.NoMethod);
   const Kind = route.kind === RouteKind.Unary ? UnaryAnswer : StreamAnswer;
   return new Kind(connection, stream, header, fields, route).receiver();
 }

@@ -67,6 +67,7 @@ export function readUvarint(bytes, at) {
     const b = bytes[at + i];
     if (i === MAX_UVARINT_BYTES - 1 && b > 1) return null; // more than 64 bits
     value += (b & 0x7f) * factor;
+    if (b === 0 && i > 0) return null; // there is a shorter form
     if (b < 0x80) return { value, next: at + i + 1 };
     factor *= 0x80;
   }

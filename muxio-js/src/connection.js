@@ -161,13 +161,14 @@ export class Connection extends Caller {
     if (header.type === MessageType.Call) return answer(this, stream, header);
     const call = header.type === MessageType.Response ? this.#calls.get(header.request) : undefined;
     if (!call || call.method !== header.method || call.stream) return undefined;
+    let fields;
     try {
-      return call.respond(parseResponseFields(header.fields), stream);
-    } catch (cause) {
-      const code = cause.code === Code.Unimplemented ? cause.code : Code.Internal;
-      call.fail(new RpcError(code, `response: ${cause.message}`, { cause }));
+      fields = parseResponseFields(header.fields);
+    } catch (error) {
+      call.fail(error);
       return undefined;
     }
+    return call.respond(fields, stream);
   }
 
   // What follows is for calls.

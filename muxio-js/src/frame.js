@@ -28,6 +28,12 @@ export const RESPONDER_BIT = 0x80000000;
 /** This id is no stream, nor is CONNECTION. */
 export const NO_STREAM = 0x7fffffff;
 
+/**
+ * Whether a frame has a number that none of its kind has: an Open is the first of
+ * its stream, Data and End are later ones, and the others are not counted.
+ */
+export const isMisnumbered = ({ kind, seq }) => (kind === Kind.Data || kind === Kind.End) === (seq === 0);
+
 /** The header of a frame with a payload of length bytes. */
 export function encodeHeader(length, stream, seq, kind) {
   const header = new Uint8Array(HEADER_BYTES);

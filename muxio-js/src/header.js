@@ -18,6 +18,8 @@ export const Priority = Object.freeze({ Low: 0, Normal: 1, High: 2 });
 const FIXED_BYTES = 15;
 const Tag = Object.freeze({ Timeout: 1, Metadata: 2, Priority: 3, Size: 4 });
 const CRITICAL = 0x80;
+/** Tags of fields that come at most once. */
+const once = new Set([Tag.Timeout, Tag.Priority, Tag.Size]);
 
 const ids = new Map();
 /** Bounds the names whose ids are kept. */
@@ -106,7 +108,12 @@ export function parseFields(bytes) {
   const fields = { timeoutMs: undefined, metadata: new Metadata(), priority: Priority.Normal };
   try {
     const cursor = new Cursor(bytes);
-    while (cursor.left > 0) parseField(cursor, fields);
+    const seen = new Set();
+    while (cursor.left > 0) {
+      const tag = parseField(cursor, fields);
+      if (once.has(tag) && seen.has(tag)) throw new Malformed(`field ${tag} comes twice`);
+      seen.add(tag);
+    }
     return fields;
   } catch (cause) {
     if (cause instanceof RpcError) throw cause;
@@ -115,6 +122,7 @@ export function parseFields(bytes) {
   }
 }
 
+/** Reads one field and returns its tag. */
 function parseField(cursor, fields) {
   const tag = cursor.u8();
   const value = new Cursor(cursor.sized());
@@ -122,24 +130,38 @@ function parseField(cursor, fields) {
     case Tag.Timeout:
       fields.timeoutMs = value.uvarint() / 1000;
       value.end();
-      return;
+      return tag;
     case Tag.Metadata:
       fields.metadata.append(decodeText(value.sized()), value.rest().slice());
-      return;
+      return tag;
     case Tag.Priority:
       fields.priority = value.u8();
       value.end();
       if (fields.priority > Priority.High) throw new Malformed(`priority ${fields.priority}`);
-      return;
+      return tag;
+    case Tag.Size: // a hint that this end does without
+      value.uvarint();
+      value.end();
+      return tag;
     default:
       if (tag & CRITICAL) throw new RpcError(Code.Unimplemented, `field ${tag} of the header is not understood here`);
+      return tag;
   }
 }
 
-/** The fields of a response: its status, then the others. */
+/**
+ * The fields of a response: its status, then the others. Throws an RpcError as
+ * parseFields does, but Internal for bytes that do not parse: the caller's
+ * request is not what is wrong.
+ */
 export function parseResponseFields(bytes) {
   if (bytes.length === 0) return { status: Status.OK, metadata: new Metadata() };
-  return { status: bytes[0], metadata: parseFields(bytes.subarray(1)).metadata };
+  try {
+    return { status: bytes[0], metadata: parseFields(bytes.subarray(1)).metadata };
+  } catch (cause) {
+    const code = cause.code === Code.InvalidArgument ? Code.Internal : cause.code;
+    throw new RpcError(code, `response: ${cause.message}`, { cause });
+  }
 }
 
 export function encodeResponseFields(status, metadata, sizeBytes) {

@@ -8,7 +8,7 @@ export const INITIAL_CONNECTION_CREDIT = 16 << 20;
 /** What no credit may grow beyond. */
 export const MAX_CREDIT = 2 ** 31 - 1;
 /** How many unfinished streams every end accepts. */
-export const MIN_STREAMS = 1;
+export const MIN_STREAMS = 100;
 
 /** The defaults. What each bounds stands in index.d.ts. */
 export const DEFAULT_LIMITS = Object.freeze({

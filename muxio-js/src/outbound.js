@@ -2,7 +2,8 @@
 //
 // Streams with bytes to send wait in rings, one for each priority, and give up
 // to a frame each in turn; a higher priority goes first. A stream that lacks
-// credit waits outside until the peer grants some. Frames that must not wait
+// credit waits outside until the peer grants some, and so does one that would be
+// unfinished, while the peer accepts no more of those. Frames that must not wait
 // (grants, cancellations, pongs) go in front of all others.
 
 import { EMPTY, concat } from './bytes.js';
@@ -13,6 +14,9 @@ import { DEFAULT_SETTINGS } from './settings.js';
 
 const PRIORITIES = 3;
 
+/** Whether a job is all of its stream and fits one frame: then the stream is never unfinished, and needs no slot. */
+const isWhole = (job) => job.end && job.left <= CHUNK_BYTES;
+
 export class Outbound {
   #limits;
   #transport;
@@ -22,10 +26,10 @@ export class Outbound {
   #control = [];
   #controlBytes = 0;
   #rings = Array.from({ length: PRIORITIES }, () => new Set());
-  #needSlot = new Set(); // streams that may not open yet
+  #needSlot = new Set(); // streams that may not open yet, in order
   #needCredit = new Set(); // streams that wait for the connection's credit
   #credit = INITIAL_CONNECTION_CREDIT;
-  #open = 0; // unfinished streams that the peer knows
+  #slots = 0; // of those that the peer has for unfinished streams: taken by streams that have opened or may
   #streams = new Map(); // by id: opened and unfinished
   #pending = new Set(); // streams with jobs
 
@@ -59,7 +63,7 @@ export class Outbound {
     this.peer = settings;
     this.#credit += settings.connectionWindowBytes - INITIAL_CONNECTION_CREDIT;
     for (const stream of this.#streams.values()) this.#grant(stream, more);
-    this.#release(this.#needSlot);
+    this.#giveSlots();
     this.#release(this.#needCredit);
     this.#wake();
   }
@@ -89,8 +93,28 @@ export class Outbound {
     if (this.#closed) return stream.stop(this.#closed);
     if (!stream.job) return undefined;
     this.#pending.add(stream);
+    if (this.#needSlot.has(stream)) return undefined;
+    if (!stream.opened && !isWhole(stream.job) && !this.#takeSlot(stream)) return void this.#needSlot.add(stream);
     this.#rings[stream.priority].add(stream);
     return this.#wake();
+  }
+
+  /** Whether a stream has a slot; it takes one if there is. */
+  #takeSlot(stream) {
+    if (!stream.hasSlot && this.#slots < this.peer.maxStreams) {
+      stream.hasSlot = true;
+      this.#slots++;
+    }
+    return stream.hasSlot;
+  }
+
+  /** Gives the slots that there are to the streams that wait for one. */
+  #giveSlots() {
+    for (const stream of this.#needSlot) {
+      if (!this.#takeSlot(stream)) return;
+      this.#needSlot.delete(stream);
+      this.#rings[stream.priority].add(stream);
+    }
   }
 
   #release(set) {
@@ -104,10 +128,11 @@ export class Outbound {
     this.#rings[stream.priority].delete(stream);
     this.#needSlot.delete(stream);
     this.#needCredit.delete(stream);
-    if (this.#streams.get(stream.id) !== stream) return;
-    this.#streams.delete(stream.id);
-    this.#open--;
-    this.#release(this.#needSlot);
+    if (this.#streams.get(stream.id) === stream) this.#streams.delete(stream.id);
+    if (!stream.hasSlot) return;
+    stream.hasSlot = false;
+    this.#slots--;
+    this.#giveSlots();
     this.#wake();
   }
 
@@ -184,12 +209,12 @@ export class Outbound {
 
   /** Adds up to one frame of a stream to pieces, and its End. Returns their size. */
   #take(stream, pieces) {
-    if (!stream.opened && this.#open >= this.peer.maxStreams) {
-      this.#needSlot.add(stream);
-      return 0;
-    }
     const { job } = stream;
     let bytes = 0;
+    if (!stream.opened && job.left > this.#credit && !this.#takeSlot(stream)) {
+      this.#needCredit.add(stream); // for all of it, since it has no slot
+      return 0;
+    }
     if (job.left > 0 || !stream.opened) {
       if (job.left > 0 && stream.opened && stream.credit <= 0) return 0; // until the peer grants more
       if (job.left > 0 && this.#credit <= 0) {
@@ -218,7 +243,6 @@ export class Outbound {
       stream.opened = true;
       stream.credit = this.peer.streamWindowBytes;
       this.#streams.set(stream.id, stream);
-      this.#open++;
     }
     const n = Math.min(stream.job.left, CHUNK_BYTES, stream.credit, this.#credit);
     pieces.push(encodeHeader(n, stream.id, stream.nextSeq(), kind));

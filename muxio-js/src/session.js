@@ -2,7 +2,7 @@
 
 import { EMPTY, cutText, decodeText, getU32, putU32, viewOf } from './bytes.js';
 import { CloseCode, CloseError, MAX_CLOSE_TEXT_BYTES, Violation, protocolError } from './errors.js';
-import { CONNECTION, FrameParser, Kind, NO_STREAM, RESPONDER_BIT, encodeFrame } from './frame.js';
+import { CONNECTION, FrameParser, Kind, NO_STREAM, RESPONDER_BIT, encodeFrame, isMisnumbered } from './frame.js';
 import { Outbound } from './outbound.js';
 import { encodeSettings, parseSettings } from './settings.js';
 import { RecvStream, SendStream } from './stream.js';
@@ -21,6 +21,7 @@ export class Session {
   #now;
   #receivers = new Map(); // by id: unfinished, or not released
   #unfinished = 0;
+  #newest; // id of the last stream that the peer has opened
   #nextId = 0;
   #settled = false;
   #window;
@@ -161,6 +162,11 @@ export class Session {
 
   #frame(frame) {
     if (!this.#settled && frame.kind !== Kind.Settings) throw protocolError('the first frame is not Settings');
+    if (isMisnumbered(frame)) throw protocolError(`stream ${frame.stream}: frame of kind ${frame.kind} with the number ${frame.seq}`);
+    // A stream that the next frame ends was never unfinished.
+    if (this.#unfinished > this.limits.maxStreams && (frame.kind !== Kind.End || frame.stream !== this.#newest)) {
+      throw new Violation(CloseCode.Policy, `more than ${this.limits.maxStreams} unfinished streams, limit maxStreams`);
+    }
     if (frame.stream === CONNECTION) return this.#connectionFrame(frame);
     if (frame.stream === NO_STREAM || frame.kind > Kind.Credit) {
       throw protocolError(`frame of kind ${frame.kind} for stream ${frame.stream}`);
@@ -177,11 +183,9 @@ export class Session {
   }
 
   #accept(frame) {
-    if (this.#unfinished >= this.limits.maxStreams) {
-      throw new Violation(CloseCode.Policy, `more than ${this.limits.maxStreams} unfinished streams, limit maxStreams`);
-    }
     const stream = new RecvStream(this, frame.stream, this.limits.streamWindowBytes);
     this.#unfinished++;
+    this.#newest = frame.stream;
     this.#receivers.set(frame.stream, stream);
     stream.receiver = this.#on.accept(stream);
     stream.frame(frame);

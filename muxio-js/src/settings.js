@@ -9,6 +9,8 @@ export const PROTOCOL_VERSION = 1;
 
 const PAIR_BYTES = 10;
 const CRITICAL = 0x8000;
+/** Bounds the settings of one frame. */
+const MAX_PAIRS = 64;
 
 // The least that a setting may be is what its peer relies on before it arrives.
 const fields = new Map([
@@ -37,7 +39,7 @@ export function encodeSettings(limits) {
 
 /** Decodes the settings of the peer; values over what can be used are cut. Throws a Violation. */
 export function parseSettings(bytes) {
-  if (bytes.length % PAIR_BYTES !== 0) throw protocolError(`settings of ${bytes.length} bytes`);
+  if (bytes.length % PAIR_BYTES !== 0 || bytes.length > MAX_PAIRS * PAIR_BYTES) throw protocolError(`settings of ${bytes.length} bytes`);
   const settings = { ...DEFAULT_SETTINGS };
   const seen = new Set();
   const view = viewOf(bytes);

@@ -30,6 +30,7 @@ export class SendStream {
   opened = false;
   ended = false;
   credit = 0;
+  hasSlot = false;
 
   constructor(outbound, id, priority = Priority.Normal) {
     this.#outbound = outbound;
@@ -161,9 +162,6 @@ export class RecvStream {
   frame(frame) {
     if (frame.kind === Kind.Cancel) return this.#cancel(frame);
     if (this.ended) throw protocolError(`stream ${this.id}: frame after its end`);
-    if ((frame.kind === Kind.Open) !== (frame.seq === 0)) {
-      throw protocolError(`stream ${this.id}: frame of kind ${frame.kind} with the number ${frame.seq}`);
-    }
     if (frame.kind === Kind.End && frame.length > 0) throw protocolError(`stream ${this.id}: bytes in its End`);
     this.#window -= frame.length;
     if (this.#window < 0) throw protocolError(`stream ${this.id}: more bytes than were granted`);

@@ -59,7 +59,7 @@ export function parseError(bytes) {
 function parseDetails(cursor, details) {
   const count = cursor.uvarint();
   let room = MAX_DETAILS_BYTES;
-  if (count > MAX_DETAILS) throw new Malformed(`${count} details, at most ${MAX_DETAILS} are allowed`);
+  if (count < 1 || count > MAX_DETAILS) throw new Malformed(`${count} details, 1 to ${MAX_DETAILS} are allowed`);
   for (let i = 0; i < count; i++) {
     const type = cursor.sized(room);
     const value = cursor.sized(room - type.length);

@@ -224,7 +224,7 @@ func checkRequestIDTwice(t *testing.T, serve Serve) {
 
 func checkCancelBeforeEnd(t *testing.T, serve Serve) {
 	p := newRawPeer(t, serve, rpc.Config{Handler: rawEndpoint(t)})
-	p.send(frame(1, 0, muxio.Open, call(1, echoMethod.ID(), "half")), frame(1, 1, muxio.Cancel, nil))
+	p.send(frame(1, 0, muxio.Open, call(1, echoMethod.ID(), "half")), frame(1, 0, muxio.Cancel, nil))
 	p.wantEcho(2) // and nothing before
 	p.wantEcho(1) // the id is free again
 }
@@ -239,7 +239,7 @@ func checkCancelRacesReply(t *testing.T, serve Serve) {
 		if i%2 == 1 {
 			method, payload = downloadMethod.ID(), item("a b c")
 		}
-		p.send(whole(i, call(i, method, payload)), frame(i, 2, muxio.Cancel, nil))
+		p.send(whole(i, call(i, method, payload)), frame(i, 0, muxio.Cancel, nil))
 	}
 	const last = rounds + 1
 	p.send(whole(last, call(last, echoMethod.ID(), "last")))
@@ -263,7 +263,7 @@ func checkCancelAfterReply(t *testing.T, serve Serve) {
 	p := newRawPeer(t, serve, rpc.Config{Handler: rawEndpoint(t)})
 	for i := range uint32(50) {
 		p.wantEcho(i)
-		p.send(frame(i, 2, muxio.Cancel, nil))
+		p.send(frame(i, 0, muxio.Cancel, nil))
 	}
 	p.wantEcho(1000)
 }
@@ -281,7 +281,7 @@ func checkCancelSilences(t *testing.T, serve Serve) {
 	p := newRawPeer(t, serve, rpc.Config{Handler: ep})
 	p.send(whole(1, call(1, blockMethod.ID(), "")))
 	await(t, started, "start of the handler")
-	p.send(frame(1, 2, muxio.Cancel, nil))
+	p.send(frame(1, 0, muxio.Cancel, nil))
 	_ = await(t, ended, "end of the handler's context")
 	for i := range uint32(50) {
 		p.wantEcho(i + 2) // and no answer to the cancelled call among them

@@ -31,6 +31,10 @@ type way struct {
 	sent     int64 // payload bytes of streams
 	granted  int64 // to this end, for the connection
 	pings    int   // that the other end has not answered
+
+	unfinished int64 // streams
+	most       int64 // of them, as the other end said
+	newest     uint32
 }
 
 // stream is one stream of a way.
@@ -52,7 +56,7 @@ const (
 func Watch(a, b muxio.Transport) (wa, wb muxio.Transport, m *Monitor) {
 	m = &Monitor{}
 	for i := range m.ways {
-		m.ways[i] = way{window: defaultWindow, left: defaultConnWindow, streams: make(map[uint32]*stream)}
+		m.ways[i] = way{window: defaultWindow, left: defaultConnWindow, most: muxio.MinStreams, streams: make(map[uint32]*stream)}
 	}
 	return &watched{a, m, muxio.Initiator}, &watched{b, m, muxio.Responder}, m
 }
@@ -128,6 +132,9 @@ func (m *Monitor) frame(from muxio.Role, f muxio.Frame) error {
 	if (f.Kind == muxio.Settings) == w.settled {
 		return breach("settings must come first and once")
 	}
+	if w.unfinished > w.most && (f.Kind != muxio.End || f.Stream != w.newest) {
+		return breach(fmt.Sprintf("%d streams were unfinished, the other end accepts %d", w.unfinished, w.most))
+	}
 	own := f.Stream>>31 == uint32(from)
 	switch {
 	case f.Stream == connectionID:
@@ -186,6 +193,8 @@ func (w *way) settings(other *way, b []byte) error {
 			w.window = value
 		case 3:
 			other.left += value - defaultConnWindow
+		case 5:
+			other.most = value
 		}
 	}
 	if len(b) > 0 {
@@ -232,11 +241,16 @@ func (w *way) stream(other *way, f muxio.Frame) error {
 			return breach("malformed")
 		}
 		s.cancelled = true
+		if !s.ended {
+			w.unfinished--
+		}
 		return nil
 	}
 	if s == nil {
 		s = &stream{left: other.window}
 		w.streams[f.Stream] = s
+		w.unfinished++
+		w.newest = f.Stream
 	}
 	switch {
 	case s.ended || s.cancelled:
@@ -250,7 +264,9 @@ func (w *way) stream(other *way, f muxio.Frame) error {
 	}
 	n := int64(len(f.Payload))
 	s.next++
-	s.ended = f.Kind == muxio.End
+	if s.ended = f.Kind == muxio.End; s.ended {
+		w.unfinished--
+	}
 	s.left -= n
 	w.left -= n
 	w.sent += n

@@ -40,6 +40,11 @@ func TestMonitorSeesBreaches(t *testing.T) {
 	for i := range uint32(muxio.InitialCredit / muxio.ChunkBytes) {
 		window = append(window, data(1, i, muxio.ChunkBytes))
 	}
+	full := []muxio.Frame{settings}
+	for i := range uint32(muxio.MinStreams) {
+		full = append(full, data(10+i, 0, 1))
+	}
+	full = append(full, data(1, 0, 1), end) // ends at once
 	for _, tt := range []struct {
 		name   string
 		good   []muxio.Frame // of the initiator
@@ -62,6 +67,7 @@ func TestMonitorSeesBreaches(t *testing.T) {
 		{"credit of nothing", []muxio.Frame{settings}, []muxio.Frame{settings}, credit(1<<31, 1)},
 		{"credit for the own stream", []muxio.Frame{settings, data(1, 0, 1)}, nil, credit(1, 1)},
 		{"connection gets more than it gave", []muxio.Frame{settings}, []muxio.Frame{settings}, credit(connection, 1)},
+		{"more streams than may be", append(full, data(2, 0, 1)), nil, data(10, 1, 1)},
 		{"large frame", []muxio.Frame{settings}, nil, data(1, 0, muxio.ChunkBytes+1)},
 		{"pong that nobody asked for", []muxio.Frame{settings}, nil, muxio.Frame{Stream: connection, Kind: muxio.Pong, Payload: make([]byte, 8)}},
 		{"short ping", []muxio.Frame{settings}, nil, muxio.Frame{Stream: connection, Kind: muxio.Ping, Payload: make([]byte, 7)}},

@@ -53,10 +53,9 @@ type frameWriter struct {
 	masks  bool // the client masks its frames
 	direct bool // the system takes many pieces at once
 
-	header   [maxHeaderBytes]byte
-	vector   [][]byte    // scratch
-	unsent   net.Buffers // of vector
-	deadline time.Time   // of writes; zero when somebody else has set one
+	header [maxHeaderBytes]byte
+	vector [][]byte    // scratch
+	unsent net.Buffers // of vector
 }
 
 func newFrameWriter(conn net.Conn, masks bool) *frameWriter {
@@ -66,21 +65,6 @@ func newFrameWriter(conn net.Conn, masks bool) *frameWriter {
 		w.direct = !masks
 	}
 	return w
-}
-
-// allow sees to it that a write may take the time, or up to an eighth more: moving the
-// deadline each time would cost more than small messages do.
-func (w *frameWriter) allow(timeout time.Duration) error {
-	now := time.Now()
-	if w.deadline.Sub(now) >= timeout {
-		return nil
-	}
-	deadline := now.Add(timeout + timeout/8)
-	if err := w.conn.SetWriteDeadline(deadline); err != nil {
-		return err
-	}
-	w.deadline = deadline
-	return nil
 }
 
 // write writes the pieces as one message.

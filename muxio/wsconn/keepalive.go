@@ -96,7 +96,7 @@ func (t *Transport) keepalive() {
 // ping sends a ping, or the pong to one.
 func (t *Transport) ping(kind int, data string) error {
 	deadline := time.Now().Add(t.cfg.WriteTimeout)
-	return t.withWriter(deadline, func() error { return t.control(kind, []byte(data), deadline) })
+	return t.withWriter(deadline, func() error { return t.conn.WriteControl(kind, []byte(data), deadline) })
 }
 
 // writeFailed ends the connection when the peer takes no bytes. Other failures

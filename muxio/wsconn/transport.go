@@ -208,7 +208,7 @@ func (t *Transport) WriteMessage(pieces [][]byte) error {
 	if t.said {
 		return fmt.Errorf("wsconn: write: %w", net.ErrClosed)
 	}
-	err := t.frames.allow(t.cfg.WriteTimeout)
+	err := t.frames.conn.SetWriteDeadline(time.Now().Add(t.cfg.WriteTimeout))
 	if err == nil {
 		err = t.frames.write(pieces)
 	}
@@ -235,14 +235,8 @@ func (t *Transport) sendClose(reason muxio.CloseReason, deadline time.Time) erro
 	}
 	return t.withWriter(deadline, func() error {
 		t.said = true
-		return t.control(closeMessage, payload, deadline)
+		return t.conn.WriteControl(closeMessage, payload, deadline)
 	})
-}
-
-// control writes a control frame. The token of writing is held.
-func (t *Transport) control(kind int, payload []byte, deadline time.Time) error {
-	t.frames.deadline = time.Time{} // it sets its own
-	return t.conn.WriteControl(kind, payload, deadline)
 }
 
 // cutText returns the longest valid text of at most [muxio.MaxCloseText] bytes

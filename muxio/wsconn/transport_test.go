@@ -40,11 +40,6 @@ func (c *fakeConn) NextReader() (int, io.Reader, error) {
 	return binaryMessage, bytes.NewReader(b), nil
 }
 
-func (c *fakeConn) WriteMessage(_ int, b []byte) error {
-	c.sent <- "m" + string(b)
-	return nil
-}
-
 func (c *fakeConn) WriteControl(kind int, b []byte, _ time.Time) error {
 	c.sent <- map[int]string{pingMessage: "ping", pongMessage: "pong ", closeMessage: "close"}[kind] + string(b)
 	return nil
@@ -52,7 +47,6 @@ func (c *fakeConn) WriteControl(kind int, b []byte, _ time.Time) error {
 
 func (c *fakeConn) SetReadLimit(n int64)                    { c.limit = n }
 func (c *fakeConn) SetReadDeadline(time.Time) error         { return nil }
-func (c *fakeConn) SetWriteDeadline(time.Time) error        { return nil }
 func (c *fakeConn) SetPingHandler(h func(string) error)     { c.ping = h }
 func (c *fakeConn) SetPongHandler(func(string) error)       {}
 func (c *fakeConn) SetCloseHandler(func(int, string) error) {}
@@ -120,26 +114,31 @@ func TestPongsWaitInBoundedNumber(t *testing.T) {
 	})
 }
 
-func TestReadBufferIsReusedAndShrinks(t *testing.T) {
+// A message comes as it is there, in parts if it is long, through one buffer of bounded
+// size.
+func TestLongMessagesComeInParts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newFakeConn()
 		transport := New(c, Config{})
-		read := func(size int) []byte {
-			go func() { c.incoming <- make([]byte, size) }()
-			b, err := transport.ReadMessage()
-			if err != nil || len(b) != size || cap(b) != size {
-				t.Fatalf("got %d bytes with room for %d, %v; want %d", len(b), cap(b), err, size)
+		var buffer *byte
+		for _, size := range []int{1, 100, 300 << 10, 0, 200 << 10, 1} {
+			want := bytes.Repeat([]byte{byte(size), 1, 2, 3, 4, 5, 6}, size/7+1)[:size]
+			go func() { c.incoming <- want }()
+			var got []byte
+			for len(got) < size {
+				b, err := transport.ReadMessage()
+				if err != nil || len(b) == 0 || len(b) > ReadBufferBytes || cap(b) != len(b) {
+					t.Fatalf("got %d bytes with room for %d, %v", len(b), cap(b), err)
+				}
+				got = append(got, b...)
+				buffer = &b[0]
 			}
-			return b
+			if !bytes.Equal(got, want) {
+				t.Errorf("a message of %d bytes came as something else", size)
+			}
 		}
-		first := read(300 << 10)
-		if second := read(200 << 10); &first[0] != &second[0] {
-			t.Error("a buffer of ordinary size was not reused")
-		}
-		read(KeptBufferBytes + 1)
-		read(1)
-		if cap(transport.buf) > KeptBufferBytes {
-			t.Errorf("a buffer of %d bytes was kept", cap(transport.buf))
+		if len(transport.buf) != ReadBufferBytes || &transport.buf[0] != buffer {
+			t.Errorf("the buffer has %d bytes, or is not reused", len(transport.buf))
 		}
 		close(c.incoming)
 		if _, err := transport.ReadMessage(); !errors.Is(err, io.ErrUnexpectedEOF) {

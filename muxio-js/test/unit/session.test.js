@@ -5,7 +5,7 @@ import { concat, encodeText } from '../../src/bytes.js';
 import { CloseCode } from '../../src/errors.js';
 import { CONNECTION, Kind, NO_STREAM, encodeFrame } from '../../src/frame.js';
 import { Priority } from '../../src/header.js';
-import { INITIAL_CONNECTION_CREDIT, MAX_CREDIT, withDefaults } from '../../src/limits.js';
+import { INITIAL_CONNECTION_CREDIT, MAX_CREDIT, MIN_STREAMS, withDefaults } from '../../src/limits.js';
 import { Session } from '../../src/session.js';
 import { DEFAULT_SETTINGS, encodeSettings, parseSettings } from '../../src/settings.js';
 import { RawPeer, pipe, settled, u32 } from '../pipe.js';
@@ -39,11 +39,11 @@ const THEIRS = 0x80000000; // a stream of the peer
 const K = 1024;
 
 test('Settings are the first frame, with the limits of this end', async () => {
-  const { peer } = start({ limits: { maxStreams: 7 } });
+  const { peer } = start({ limits: { maxStreams: 777 } });
   const frame = await peer.next();
   assert.equal(frame.kind, Kind.Settings);
   assert.equal(frame.stream, CONNECTION);
-  assert.equal(parseSettings(frame.payload).maxStreams, 7);
+  assert.equal(parseSettings(frame.payload).maxStreams, 777);
 });
 
 test('a stream travels in both directions', async () => {
@@ -92,6 +92,11 @@ const violations = {
   'Open for the connection': { frames: [encodeFrame(CONNECTION, 0, Kind.Open)] },
   'Open with another number': { frames: [encodeFrame(THEIRS, 1, Kind.Open)] },
   'Data with the number of Open': { frames: [encodeFrame(THEIRS, 0, Kind.Data)] },
+  'an End that is the first': { frames: [encodeFrame(THEIRS, 0, Kind.End)] },
+  'a numbered Cancel': { frames: [open, encodeFrame(THEIRS, 1, Kind.Cancel)] },
+  'a numbered Credit': { frames: [encodeFrame(CONNECTION, 1, Kind.Credit, u32(1))] },
+  'a numbered Ping': { frames: [encodeFrame(CONNECTION, 1, Kind.Ping, new Uint8Array(8))] },
+  'the id of a stream that is held': { frames: [open, encodeFrame(THEIRS, 1, Kind.End), open] },
   'a number twice': { frames: [open, encodeFrame(THEIRS, 0, Kind.Open)] },
   'a number twice, ahead': { frames: [open, encodeFrame(THEIRS, 5, Kind.Data), encodeFrame(THEIRS, 5, Kind.Data)] },
   'bytes in an End': { frames: [open, encodeFrame(THEIRS, 1, Kind.End, Uint8Array.of(1))] },
@@ -126,9 +131,18 @@ for (const [name, { first, frames = [], limits, code = CloseCode.ProtocolError }
 /** What the peer may send up to a limit, and the frame that is one too many. */
 const limits = {
   maxStreams: {
-    limits: { maxStreams: 3 },
-    fits: [0, 1, 2].map((i) => encodeFrame(THEIRS + i, 0, Kind.Open)),
-    beyond: encodeFrame(THEIRS + 3, 0, Kind.Open),
+    limits: { maxStreams: MIN_STREAMS },
+    fits: [
+      ...Array.from({ length: MIN_STREAMS }, (_, i) => encodeFrame(THEIRS + i, 0, Kind.Open)),
+      ...[1, 2].flatMap((i) => [encodeFrame(THEIRS + 1000 + i, 0, Kind.Open), encodeFrame(THEIRS + 1000 + i, 1, Kind.End)]), // never unfinished
+      encodeFrame(THEIRS, 0, Kind.Cancel),
+      encodeFrame(THEIRS + 1, 1, Kind.End),
+      encodeFrame(THEIRS + 1, 0, Kind.Cancel), // finished already
+      encodeFrame(THEIRS + 2000, 0, Kind.Open),
+      encodeFrame(THEIRS + 2001, 0, Kind.Open),
+      encodeFrame(THEIRS + 2001, 1, Kind.Data),
+    ],
+    beyond: concat([encodeFrame(THEIRS + 2002, 0, Kind.Open), encodeFrame(THEIRS, 0, Kind.Cancel)]),
   },
   maxAheadFrames: {
     limits: { maxAheadFrames: 3 },
@@ -318,36 +332,117 @@ test('credit and Cancel for streams that are not known are dropped', async () =>
   assert.equal(log.cause, undefined);
 });
 
-test('no more streams are opened than the peer accepts', async () => {
-  const { session, peer } = start({ settings: { maxStreams: 2 } });
+/** Opens as many streams as every peer accepts, which stay unfinished. */
+async function fill(session, peer) {
+  const full = Array.from({ length: MIN_STREAMS }, () => session.openStream());
+  for (const stream of full) await stream.send([Uint8Array.of(1)]);
   await settled();
-  const streams = Array.from({ length: 4 }, () => session.openStream());
-  const sends = streams.map((stream) => stream.send([Uint8Array.of(stream.id)]));
+  peer.frames = [];
+  return full;
+}
+
+const opened = (peer) => peer.frames.filter(({ kind }) => kind === Kind.Open).map(({ stream }) => stream);
+
+test('streams beyond those that the peer accepts wait, in order', async () => {
+  const { session, peer } = start({ settings: { maxStreams: MIN_STREAMS } });
+  const full = await fill(session, peer);
+  const waiting = [Priority.Low, Priority.Normal, Priority.High, Priority.Normal].map((priority) => session.openStream(undefined, priority));
+  const sends = waiting.map((stream) => stream.send([Uint8Array.of(1)]));
   await settled();
-  const opened = () => peer.frames.filter(({ kind }) => kind === Kind.Open).map(({ stream }) => stream);
-  assert.deepEqual(opened(), [0, 1]);
-  streams[0].cancel();
-  await sends[2];
+  assert.deepEqual(opened(peer), []);
+  full[0].cancel();
+  await sends[0];
   await settled();
-  assert.deepEqual(opened(), [0, 1, 2]);
-  streams[3].cancel(); // it was never opened: nothing is said about it
-  await assert.rejects(sends[3]);
-  await streams[1].send([], true);
-  const last = session.openStream();
-  await last.send([Uint8Array.of(9)]);
+  assert.deepEqual(opened(peer), [waiting[0].id]);
+  waiting[1].cancel(); // it was never opened: nothing is said about it
+  await assert.rejects(sends[1]);
+  void waiting[2].send([], true); // waits with what is before it
+  void full[1].send([], true);
+  await sends[3];
   await settled();
-  assert.deepEqual(opened(), [0, 1, 2, last.id]);
-  assert.ok(peer.frames.every(({ kind, stream }) => kind !== Kind.Cancel || stream === 0));
+  assert.deepEqual(opened(peer), [waiting[0], waiting[2], waiting[3]].map(({ id }) => id), 'one of them has ended at once');
+  assert.deepEqual(peer.frames.filter(({ kind }) => kind === Kind.Cancel).map(({ stream }) => stream), [full[0].id]);
 });
 
-test('only one stream is opened before the Settings of the peer', async () => {
+test('what goes out at once needs no slot', async () => {
+  const { session, peer } = start({ settings: { maxStreams: MIN_STREAMS } });
+  const full = await fill(session, peer);
+  for (const size of [0, 1, 64 * K]) await session.openStream().send([new Uint8Array(size)], true);
+  await settled();
+  assert.equal(opened(peer).length, 3);
+  const long = session.openStream();
+  const sent = long.send([new Uint8Array(64 * K + 1)], true);
+  await settled();
+  assert.equal(opened(peer).length, 3);
+  full[0].cancel();
+  await sent;
+  await settled();
+  assert.equal(opened(peer).at(-1), long.id);
+});
+
+test('a body that lacks credit and a slot goes out as a whole', async () => {
+  const { session, peer } = start({ settings: { maxStreams: MIN_STREAMS, streamWindowBytes: 64 << 20 } });
+  const full = await fill(session, peer);
+  await full[0].send([new Uint8Array(INITIAL_CONNECTION_CREDIT - MIN_STREAMS - 10)]);
+  const sent = session.openStream().send([new Uint8Array(20)], true);
+  await settled();
+  assert.equal(opened(peer).length, 0);
+  peer.credit(CONNECTION, 9);
+  await settled();
+  assert.equal(opened(peer).length, 0);
+  peer.credit(CONNECTION, 1);
+  await sent;
+  await settled();
+  assert.equal(opened(peer).length, 1);
+});
+
+test('a stream that has a slot and no credit leaves the slot to the next when it is given up', async () => {
+  const { session, peer } = start({ settings: { maxStreams: MIN_STREAMS, streamWindowBytes: 64 << 20 } });
+  const full = await fill(session, peer);
+  await full[0].send([new Uint8Array(INITIAL_CONNECTION_CREDIT - MIN_STREAMS)]);
+  full[1].cancel();
+  const [first, second] = [session.openStream(), session.openStream()];
+  const noCredit = first.send([Uint8Array.of(1)]);
+  const noSlot = second.send([]);
+  await settled();
+  assert.deepEqual(opened(peer), []);
+  first.cancel();
+  await assert.rejects(noCredit);
+  await noSlot;
+  await settled();
+  assert.deepEqual(opened(peer), [second.id]);
+});
+
+test('the end of a session ends the wait for a slot', async () => {
+  const { session, peer } = start({ settings: { maxStreams: MIN_STREAMS } });
+  await fill(session, peer);
+  const sent = session.openStream().send([Uint8Array.of(1)]);
+  await settled();
+  peer.close(CloseCode.GoingAway, 'tired');
+  await assert.rejects(sent, { code: CloseCode.GoingAway });
+});
+
+test('streams that are held after their end do not count', async () => {
+  const { peer, log } = start({ limits: { maxStreams: MIN_STREAMS } });
+  for (let i = 0; i < 2 * MIN_STREAMS; i++) {
+    peer.frame(THEIRS + i, 0, Kind.Open);
+    peer.frame(THEIRS + i, 1, Kind.Data, Uint8Array.of(1));
+    peer.frame(THEIRS + i, 2, Kind.End);
+  }
+  await settled();
+  assert.equal(log.cause, undefined);
+  assert.equal(log.ended.length, 2 * MIN_STREAMS);
+});
+
+test('the least number of streams is opened before the Settings of the peer', async () => {
   const { session, peer } = start({ settings: null });
-  for (let i = 0; i < 2; i++) session.openStream().send([Uint8Array.of(1)]);
+  await fill(session, peer);
+  for (let i = 0; i < 3; i++) void session.openStream().send([Uint8Array.of(1)]);
   await settled();
-  assert.equal(peer.frames.filter(({ kind }) => kind === Kind.Open).length, 1);
-  peer.settings();
+  assert.equal(opened(peer).length, 0);
+  peer.settings({ maxStreams: MIN_STREAMS + 3 });
   await settled();
-  assert.equal(peer.frames.filter(({ kind }) => kind === Kind.Open).length, 2);
+  assert.equal(opened(peer).length, 3);
 });
 
 test('a higher priority goes first, equal ones take turns', async () => {

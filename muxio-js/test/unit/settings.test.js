@@ -36,7 +36,7 @@ test('truncated settings are refused', () => {
 });
 
 test('a setting at its default passes, one below is refused', () => {
-  for (const [id, least] of [[1, 1], [2, 262144], [3, 16777216], [4, 65536], [5, 1]]) {
+  for (const [id, least] of [[1, 1], [2, 262144], [3, 16777216], [4, 65536], [5, 100]]) {
     parseSettings(pair(id, least));
     refused(pair(id, least - 1));
   }
@@ -47,8 +47,14 @@ test('a setting must not come twice', () => {
   refused(concat([pair(99, 1), pair(99, 1)]));
 });
 
+test('as many settings as may be pass, one more is refused', () => {
+  const many = (n) => concat(Array.from({ length: n }, (_, i) => pair(1000 + i, 0)));
+  parseSettings(many(64));
+  refused(many(65));
+});
+
 test('an unknown setting is skipped unless it must be understood', () => {
-  assert.deepEqual(parseSettings(concat([pair(0x7fff, 1), pair(5, 7)])).maxStreams, 7);
+  assert.deepEqual(parseSettings(concat([pair(0x7fff, 1), pair(5, 700)])).maxStreams, 700);
   refused(pair(0x8000, 1));
   refused(pair(0xffff, 1));
 });
@@ -59,9 +65,9 @@ test('values over what can be used are cut', () => {
 });
 
 test('limits that cannot work are refused by name', () => {
-  assert.equal(withDefaults({ maxStreams: 5 }).maxStreams, 5);
+  assert.equal(withDefaults({ maxStreams: 500 }).maxStreams, 500);
   assert.equal(withDefaults({ maxStreams: undefined }).maxStreams, DEFAULT_LIMITS.maxStreams);
-  for (const limits of [{ maxFrameBytes: 65535 }, { streamWindowBytes: 262143 }, { maxCalls: 0 }, { maxCalls: 1.5 }, { maxCalls: MAX_CREDIT + 1 }, { maxWishes: 3 }]) {
+  for (const limits of [{ maxFrameBytes: 65535 }, { streamWindowBytes: 262143 }, { maxStreams: 99 }, { maxCalls: 0 }, { maxCalls: 1.5 }, { maxCalls: MAX_CREDIT + 1 }, { maxWishes: 3 }]) {
     assert.throws(() => withDefaults(limits), (error) => error instanceof RangeError && error.message.includes(Object.keys(limits)[0]));
   }
 });

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { describe, test } from 'node:test';
 
 import { Connection, Metadata, RpcError, bothWays, methodId, text, unary } from '../../src/index.js';
-import { concat } from '../../src/bytes.js';
+import { Malformed, concat } from '../../src/bytes.js';
 import { Violation } from '../../src/errors.js';
 import { FrameParser, encodeFrame } from '../../src/frame.js';
 import { HeaderReader, MessageType, encodeFields, encodeHeader, encodeResponseFields, parseFields, parseResponseFields } from '../../src/header.js';
@@ -26,7 +26,7 @@ function each(section, check) {
 }
 
 test('every section is looked at', () => {
-  assert.deepEqual(Object.keys(vectors), ['frames', 'settings', 'goaways', 'headers', 'errors', 'messages', 'conversations']);
+  assert.deepEqual(Object.keys(vectors), ['frames', 'settings', 'goaways', 'headers', 'errors', 'messages', 'conversations', 'violations']);
 });
 
 each('frames', ({ bytes, stream, seq, kind, payload }) => {
@@ -80,10 +80,14 @@ each('headers', ({ bytes, type, request, method, method_id: id, status, fields =
   const again = new HeaderReader().push(encodeHeader({ type, request, method: BigInt(id), fields: encoded }));
   const meaning = type === MessageType.Call ? parseFields(again.fields) : parseResponseFields(again.fields);
   assert.deepEqual({ ...meaning, metadata: [...meaning.metadata] }, { ...parsed, metadata: [...metadata] });
-  if (fields.length <= 1 && !fields.some(({ tag }) => tag > 4)) assert.equal(hexOf(encoded), hexOf(header.fields));
+  if (fields.length <= 1 && !fields.some(({ tag }) => tag > 3)) assert.equal(hexOf(encoded), hexOf(header.fields));
 });
 
-each('errors', ({ bytes, code, reason, message, details = [] }) => {
+each('errors', ({ bytes, code, reason, message, details = [], refused }) => {
+  if (refused) {
+    assert.throws(() => parseError(bytesOf(bytes)), Malformed);
+    return;
+  }
   const want = details.map(({ type, value }) => ({ type, value: bytesOf(value) }));
   assert.equal(hexOf(encodeError(new RpcError(code, message, { reason, details: want }))), bytes);
   const error = parseError(bytesOf(bytes));
@@ -96,6 +100,16 @@ each('messages', async ({ bytes, payload, closing }) => {
   inbox.end();
   const next = await inbox.next();
   assert.deepEqual([hexOf(next.message), next.closing], [payload, closing]);
+});
+
+each('violations', async ({ bytes, error }) => {
+  const [near, far] = pipe();
+  const connection = new Connection(near, { initiator: false, keepAlive: false });
+  far.start({ message() {}, closed() {} });
+  far.send(bytesOf(bytes));
+  await settled();
+  assert.deepEqual([connection.cause?.code, connection.cause?.remote], [error, false]);
+  assert.notEqual(connection.cause.reason, '');
 });
 
 /** Answers the calls of the conversations. */
