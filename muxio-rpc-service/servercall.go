@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -72,8 +73,10 @@ func (call *serverCall) run() {
 	var err error = errNoReturn
 	ctx, ended := call.conn.observe(call.ctx, CallInfo{Method: call.header.method, Name: call.route.Name, Incoming: true, Streaming: true})
 	defer func() {
-		if call.ctx.abandoned() || call.finish(err) != nil {
+		if call.ctx.abandoned() {
 			call.out.Cancel(uint32(codeOf(err)))
+		} else if unsent := call.finish(err); unsent != nil {
+			call.out.Cancel(uint32(codeOf(cmp.Or(err, unsent))))
 		}
 		ended(err, 0)
 	}()

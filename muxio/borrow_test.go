@@ -186,3 +186,30 @@ func TestLargeBodiesAreNotCopied(t *testing.T) {
 		}
 	})
 }
+
+// A context that ends while the last bytes of a body are being written keeps nothing
+// from being sent: the stream goes on.
+func TestContextThatEndsTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, g, _ := gatedSession(t, Limits{})
+		w := a.OpenStream(Normal)
+		ctx, giveUp := context.WithCancel(t.Context())
+		sent := make(chan error, 1)
+		go func() { sent <- w.Send(ctx, Body{Bytes: make([]byte, 2*smallBytes)}) }()
+		synctest.Wait()
+		if frames := g.pass(); len(frames) != 1 || frames[0].Kind != Open {
+			t.Fatalf("being written: %+v", frames)
+		}
+		giveUp()
+		synctest.Wait()
+		g.leave <- nil
+		if err := await(t, sent); err != nil {
+			t.Error("sent, and then:", err)
+		}
+		if err := w.Send(t.Context(), Body{Bytes: []byte("more"), End: true}); err != nil {
+			t.Error("after it:", err)
+		}
+		flow(t, g)
+		_ = a.Close(CloseReason{Code: CloseNormal})
+	})
+}

@@ -3,6 +3,7 @@ package muxio
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"runtime"
 )
 
@@ -118,9 +119,20 @@ func (w *SendStream) Send(ctx context.Context, body Body) error {
 	case <-ctx.Done():
 		w.stop(ctx.Err())
 		<-w.done // at once, or when what is being written is written
+		w.goOnIfSent(ctx.Err())
 	}
 	runtime.KeepAlive(body.Owner)
 	return w.job.err
+}
+
+// goOnIfSent takes back a stop for err that came too late to keep anything from being
+// sent.
+func (w *SendStream) goOnIfSent(err error) {
+	w.q.mu.Lock()
+	defer w.q.mu.Unlock()
+	if w.job.err == nil && errors.Is(w.stopped, err) {
+		w.stopped = nil
+	}
 }
 
 // writeOwnLocked writes what waits in the rings, the body just queued among it,

@@ -213,17 +213,18 @@ func openReader(t *testing.T, c rpc.Invoker, n int) *caller.Reader {
 }
 
 func checkDownloadBytes(t *testing.T, connect Connect) {
-	var source *patternReader
+	var source atomic.Pointer[patternReader]
 	handler := routes{}.patternDownloads(func(n int64) *patternReader {
-		source = newPattern(n)
-		return source
+		r := newPattern(n)
+		source.Store(r)
+		return r
 	}, nil)
 	c, _, _ := connect(t, rpc.Config{}, rpc.Config{Handler: handler})
 	for _, n := range []int{0, 1, streamBytes} {
 		r, sum := openReader(t, c, n), crc32.NewIEEE()
 		taken, most := int64(0), int64(0)
 		copied, err := io.Copy(writerFunc(func(p []byte) (int, error) {
-			most = max(most, source.given.Load()-taken)
+			most = max(most, source.Load().given.Load()-taken)
 			taken += int64(len(p))
 			return sum.Write(p)
 		}), r)
