@@ -73,7 +73,7 @@ func encode[T any](b *buffer, what, name string, codec rpc.Codec[T], v T) (rpc.M
 		return rpc.Message{}, fmt.Errorf("%w: %w", e, err)
 	}
 	// A message in pieces has clipped capacities and may span two arrays.
-	if n := cap(msg.Bytes); len(msg.More) == 0 && n > cap(b.bytes) && n <= maxKeptBytes {
+	if n := cap(msg.Bytes); len(msg.More) == 0 && !msg.Lent && n > cap(b.bytes) && n <= maxKeptBytes {
 		b.bytes = msg.Bytes
 	}
 	return msg, nil

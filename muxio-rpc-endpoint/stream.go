@@ -166,7 +166,7 @@ func (s *Sender[T]) Send(v T) error {
 		return rpc.Errorf(rpc.Internal, "encode an item of %s: %v", s.name, err)
 	}
 	// A message in pieces has clipped capacities and may span two arrays.
-	if n := cap(msg.Bytes); len(msg.More) == 0 && n > cap(s.buf) && n <= maxKeptBytes {
+	if n := cap(msg.Bytes); len(msg.More) == 0 && !msg.Lent && n > cap(s.buf) && n <= maxKeptBytes {
 		s.buf = msg.Bytes
 	}
 	return s.call.Send(msg)

@@ -1,14 +1,19 @@
 package rpc
 
-import "github.com/simd-drive/go/muxio"
+import (
+	"slices"
+
+	"github.com/simd-drive/go/muxio"
+)
 
 // refuse answers a call from the read loop, without blocking, and drops the rest of
 // its request. answer begins with the status byte.
 func (c *Conn) refuse(h header, stream *muxio.RecvStream, answer []byte) {
 	stream.Release()
-	var head [headerBytes + 1]byte
+	head := borrowBlock(minBlockBytes)
+	defer head.giveBack()
 	_ = c.session.SendMessageNow(c.session.NextID(), muxio.Body{ // fails only when the session has ended
-		Prefix: appendResponseHeader(head[:0], h, status(answer[0]), fields{}), Bytes: answer[1:], End: true,
+		Prefix: appendResponseHeader(head.bytes[:0], h, status(answer[0]), fields{}), Bytes: answer[1:], End: true,
 	})
 }
 
@@ -37,6 +42,9 @@ func (c *Conn) answerInline(h header, route Route, request []byte) {
 		c.refuseWith(h, nil, e)
 		return
 	}
+	// The response may refer to the request, so both live until it has been sent.
+	kept := borrowBlock(len(request))
+	request = append(kept.bytes[:0], request...)
 	dst := borrowBlock(minBlockBytes)
 	defer dst.giveBack()
 	ctx, ended := c.observe(c.base, CallInfo{Method: h.method, Name: route.Name, Incoming: true, RequestBytes: len(request)})
@@ -48,29 +56,37 @@ func (c *Conn) answerInline(h header, route Route, request []byte) {
 	}
 	if err != nil {
 		response.release()
+		kept.giveBack()
 		c.refuseWith(h, nil, answered(err))
 		return
 	}
-	var head [headerBytes + 1 + 12]byte
-	body := muxio.Body{
-		Prefix: appendResponseHeader(head[:0], h, statusOK, fields{size: announced(n)}),
-		Bytes:  response.Bytes, More: response.More, Owner: response.Owner, End: true,
-	}
-	id := c.session.NextID()
-	if n+len(head) <= muxio.MaxImmediateBytes {
-		_ = c.session.SendMessageNow(id, body) // fails only when the session has ended
-		response.release()
+	head := borrowBlock(minBlockBytes)
+	defer head.giveBack()
+	prefix := appendResponseHeader(head.bytes[:0], h, statusOK, fields{size: announced(n)})
+	if len(prefix)+n > muxio.MaxImmediateBytes {
+		c.lend(prefix, response, kept)
 		return
 	}
-	// The block goes back now; what lies in it is copied, what is lent is not.
-	body.Prefix = append(append([]byte(nil), body.Prefix...), body.Bytes...)
-	body.Bytes = nil
-	release := response.Release
+	_ = c.session.SendMessageNow(c.session.NextID(), muxio.Body{ // fails only when the session has ended
+		Prefix: prefix, Bytes: response.Bytes, More: response.More,
+	})
+	response.release()
+	kept.giveBack()
+}
+
+// lend sends a large response from where it is, except for what was encoded into
+// memory that is needed again. It gives the request back when that is done.
+func (c *Conn) lend(prefix []byte, response Message, request *block) {
+	body := muxio.Body{Bytes: response.Bytes, More: response.More, Owner: response.Owner}
+	if response.Lent {
+		body.Prefix = slices.Clone(prefix)
+	} else {
+		body.Prefix, body.Bytes = slices.Concat(prefix, response.Bytes), nil
+	}
 	c.holdAnswer()
-	c.session.SendMessageLater(id, muxio.Normal, body, func(error) {
-		if release != nil {
-			release()
-		}
+	c.session.SendMessageLater(c.session.NextID(), muxio.Normal, body, func(error) {
+		response.release()
+		request.giveBack()
 		c.letAnswerGo()
 	})
 }

@@ -8,6 +8,9 @@ import "context"
 type Message struct {
 	Bytes []byte
 	More  [][]byte
+	// Lent says that Bytes, too, are of the value and not of the buffer that it
+	// was encoded into: whoever owns that buffer must not take them for it.
+	Lent bool
 	// Owner is kept reachable until the last byte has been handed to the
 	// transport. It pins memory that the garbage collector does not know,
 	// such as a file mapping behind a slice in More.

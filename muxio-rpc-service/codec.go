@@ -45,6 +45,9 @@ func (bytesCodec) Append(dst, v []byte) ([]byte, error) { return append(dst, v..
 func (bytesCodec) Parse(b []byte) ([]byte, error) { return b, nil }
 
 func (bytesCodec) AppendMessage(dst, v []byte) (Message, error) {
+	if len(dst) == 0 && len(v) >= MinPieceBytes {
+		return Message{Bytes: v, Lent: true}, nil
+	}
 	w := BuildMessage(dst)
 	w.Raw(v)
 	return w.Message(nil), nil

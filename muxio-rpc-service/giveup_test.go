@@ -1,8 +1,10 @@
 package rpc
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -217,4 +219,40 @@ func TestCallPastItsDeadlineCanBeGivenUp(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A handler that runs inline may answer with its request, large or small, whole or in
+// pieces: nothing that arrives meanwhile gets into the answer.
+func TestInlineAnswersOfTheRequest(t *testing.T) {
+	handler := routes{echoMethod: {Inline: true, Unary: func(_ context.Context, request, _ []byte) (Message, error) {
+		half := len(request) / 2
+		return Message{Bytes: request[:half], Lent: true, More: [][]byte{request[half:]}}, nil
+	}}}
+	a, b, _ := connectTCP(t)
+	c, err := NewConn(a, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := NewConn(b, Config{Role: muxio.Responder, Handler: handler})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = c.Close(muxio.CloseReason{Code: muxio.CloseNormal})
+		s.Wait()
+	}()
+	var calls sync.WaitGroup
+	for i := range 16 {
+		calls.Go(func() {
+			for j := range 50 {
+				want := bytes.Repeat([]byte{byte(i), byte(j), 1}, 10+(i*50+j)*25)
+				got, err := c.Invoke(t.Context(), echoMethod, Message{Bytes: want})
+				if err != nil || !bytes.Equal(got, want) {
+					t.Errorf("%d bytes come back as %d others, %v", len(want), len(got), err)
+					return
+				}
+			}
+		})
+	}
+	calls.Wait()
 }
