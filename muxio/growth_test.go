@@ -142,3 +142,47 @@ func TestWindowDoesNotGrowForASlowReader(t *testing.T) {
 		t.Errorf("%d bytes waited", tr.most)
 	}
 }
+
+// While small messages come beside it, a stream has no more under way than its first
+// window; without them, the window that it has grown to.
+func TestGrownWindowIsNotUsedBesideMessages(t *testing.T) {
+	for name, shared := range map[string]bool{"alone": false, "beside messages": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				limits, _ := Limits{}.withDefaults() // they can work
+				s := &Session{limits: limits, out: newOutbound(Layout13, limits)}
+				r := s.newReceiver(1)
+				r.size, r.window = 4*InitialCredit, 4*InitialCredit
+				if shared {
+					s.shared.Store(time.Now().UnixNano())
+				}
+				const part = 16 << 10
+				granted := int64(0)
+				for range 64 * InitialCredit / part { // as fast as it may
+					if r.window < part {
+						t.Fatal("the sender is not allowed to go on")
+					}
+					r.window -= part
+					r.pending += part
+					granted += r.grantLocked()
+				}
+				want := int64(4 * InitialCredit)
+				if shared {
+					want = InitialCredit
+				}
+				if r.window < want-grantBytes || r.window > want {
+					t.Errorf("%d bytes may be under way, want about %d", r.window, want)
+				}
+				time.Sleep(2 * sharedFor)
+				for range 8 { // what was held back comes again
+					r.window -= part
+					r.pending += part
+					granted += r.grantLocked()
+				}
+				if r.window < 4*InitialCredit-grantBytes || r.window > 4*InitialCredit {
+					t.Errorf("%d bytes may be under way afterwards, after grants of %d", r.window, granted)
+				}
+			})
+		})
+	}
+}

@@ -1,5 +1,7 @@
 package muxio
 
+import "time"
+
 // reading is where the read loop stands in the bytes of the peer. They are one
 // sequence: messages of the transport, and the parts in which they come, may end
 // anywhere.
@@ -7,6 +9,8 @@ type reading struct {
 	carry  []byte      // the beginning of a frame
 	stream *RecvStream // of the frame whose payload is being delivered in parts
 	left   int         // bytes of that payload still to come
+
+	messages bool // some have come whole since this was looked at
 }
 
 // readMessages reads until the transport or the peer's conduct ends it.
@@ -22,8 +26,18 @@ func (s *Session) readMessages() error {
 		if err != nil {
 			return err
 		}
+		if s.reading.messages {
+			s.reading.messages = false
+			s.shared.Store(time.Now().UnixNano())
+		}
 	}
 }
+
+// sharedFor is for how long a message counts as a sign that more will come.
+const sharedFor = time.Second
+
+// isShared tells whether small messages come on the connection, beside streams.
+func (s *Session) isShared() bool { return time.Now().UnixNano()-s.shared.Load() < int64(sharedFor) }
 
 // take deals with the next bytes of the peer.
 func (s *Session) take(b []byte) error {

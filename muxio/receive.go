@@ -44,9 +44,16 @@ type RecvStream struct {
 	size     int64 // of the window
 	owed     int64 // bytes received and not yet dealt with
 	pending  int64 // bytes to grant, not yet sent
-	granted  time.Time
 	released bool
+
+	// Since the window was looked at last.
+	since time.Time
+	used  int64 // bytes granted
 }
+
+// grantBytes is how much room is collected before it is granted. Small steps let a
+// small window keep a fast sender going.
+const grantBytes = ChunkBytes
 
 func (s *Session) newReceiver(id uint32) *RecvStream {
 	size := int64(s.limits.StreamWindow)
@@ -68,12 +75,7 @@ func (r *RecvStream) Grant(n int) {
 	dealt := min(int64(n), r.owed)
 	r.owed -= dealt
 	r.pending += dealt
-	grant := int64(0)
-	if r.pending >= r.size/2 && !r.ended.Load() {
-		grant = r.pending + r.growLocked()
-		r.pending = 0
-		r.window += grant
-	}
+	grant := r.grantLocked()
 	r.mu.Unlock()
 	if grant > 0 {
 		r.session.check(r.session.out.grant(r.id, grant))
@@ -81,16 +83,42 @@ func (r *RecvStream) Grant(n int) {
 	r.session.dealt(dealt)
 }
 
-// growLocked makes the window larger when half of it was used up in less than a
-// round trip, so that the sender must have been waiting for this grant. It
-// returns by how much.
-func (r *RecvStream) growLocked() int64 {
-	now := time.Now()
-	since := now.Sub(r.granted)
-	first := r.granted.IsZero()
-	r.granted = now
-	rtt := r.session.measuredRTT()
-	if first || rtt == 0 || since >= rtt || r.size >= int64(r.session.limits.MaxStreamWindow) {
+// grantLocked returns what is to be granted now. While other messages come on the
+// connection, a window does without its growth: what a stream has under way, small
+// messages wait behind.
+func (r *RecvStream) grantLocked() int64 {
+	size, first := r.size, int64(r.session.limits.StreamWindow)
+	shared := size > first && r.session.isShared()
+	if shared {
+		size = first
+	}
+	n := min(r.pending, size-r.window)
+	if r.ended.Load() || n < min(size/2, grantBytes) {
+		return 0
+	}
+	r.pending -= n
+	if !shared {
+		n += r.growLocked(n)
+	}
+	r.window += n
+	return n
+}
+
+// growLocked makes the window larger when two of it were used up within four round
+// trips, so that the sender must have been waiting for grants. It returns by how much.
+// n is what is going to be granted.
+func (r *RecvStream) growLocked(n int64) int64 {
+	now, rtt := time.Now(), r.session.measuredRTT()
+	if r.since.IsZero() {
+		r.since = now
+		return 0
+	}
+	if r.used += n; r.used < 2*r.size {
+		return 0
+	}
+	took := now.Sub(r.since)
+	r.since, r.used = now, 0
+	if rtt == 0 || took >= 4*rtt {
 		return 0
 	}
 	more := min(r.size, int64(r.session.limits.MaxStreamWindow)-r.size)

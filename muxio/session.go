@@ -64,6 +64,7 @@ type Session struct {
 	over      atomic.Bool   // end was called
 	closed    chan struct{} // closed when the transport is
 
+	shared  atomic.Int64 // when a whole message came last, in nanoseconds since 1970
 	window  atomic.Int64 // payload bytes that the peer may still send
 	pending atomic.Int64 // bytes to grant to the connection, not yet sent
 	pings   pings
@@ -285,6 +286,7 @@ func (s *Session) dispatch(f Frame, rest []byte) ([]byte, error) {
 		if err := s.received(int64(len(f.Payload))); err != nil {
 			return after, err
 		}
+		s.reading.messages = true
 		s.cfg.Message(f.Stream, f.Payload)
 		s.dealt(int64(len(f.Payload)))
 		return after, nil

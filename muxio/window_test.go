@@ -165,7 +165,7 @@ func TestCreditForStreamsThatAreGoneIsDropped(t *testing.T) {
 	}
 }
 
-// Grants come in steps of half a window of the stream and a quarter of that of the
+// Grants come in steps of grantBytes for the stream and of a quarter of the window of the
 // connection, so that short streams cost none.
 func TestGrantsComeInLargeSteps(t *testing.T) {
 	const steps = 5
@@ -200,10 +200,10 @@ func TestGrantsComeInLargeSteps(t *testing.T) {
 		_ = ta.Close(CloseReason{Code: CloseNormal})
 		_ = b.Close(CloseReason{Code: CloseNormal})
 		<-done
-		if len(grants) != 2 || len(grants[1]) != 2*steps*InitialConnCredit/4/InitialCredit || len(grants[connectionID]) != steps {
+		if len(grants) != 2 || len(grants[1]) != steps*InitialConnCredit/4/grantBytes || len(grants[connectionID]) != steps {
 			t.Errorf("grants are %v", grants)
 		}
-		for stream, least := range map[uint32]int{1: InitialCredit / 2, connectionID: InitialConnCredit / 4} {
+		for stream, least := range map[uint32]int{1: grantBytes, connectionID: InitialConnCredit / 4} {
 			for _, n := range grants[stream] {
 				if n < least {
 					t.Errorf("stream %d: a grant of %d bytes", stream, n)
