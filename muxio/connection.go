@@ -92,7 +92,8 @@ func (s *Session) pinged(f Frame) error {
 	if p.count++; p.count > MaxPingsPerSecond {
 		return violation(ClosePolicy, "more than %d pings in a second, limit MaxPingsPerSecond", MaxPingsPerSecond)
 	}
-	return s.out.control(connectionID, Pong, f.Payload)
+	s.check(s.out.control(connectionID, Pong, f.Payload)) // an end that is closing answers nothing, and goes on
+	return nil
 }
 
 // answered takes the answer to a ping. An answer that nobody asked for is

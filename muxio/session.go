@@ -181,6 +181,28 @@ func (s *Session) writeLoop() {
 		s.writeLocked()
 	}
 	s.out.endWriter(nil)
+	s.mu.Lock()
+	failed := s.writeErr != nil
+	s.mu.Unlock()
+	if failed {
+		s.leaveToReader()
+	}
+}
+
+// reasonTimeout is how long the read loop may go on when nothing can be written.
+const reasonTimeout = 500 * time.Millisecond
+
+// leaveToReader leaves it to the read loop to end a session that cannot write: a peer
+// that has closed the connection may have said why, and that explains more than the
+// failed write.
+func (s *Session) leaveToReader() {
+	late := time.NewTimer(reasonTimeout)
+	defer late.Stop()
+	select {
+	case <-s.done:
+	case <-late.C:
+		_ = s.transport.Close(CloseReason{Code: CloseGoingAway, Text: "write failed"})
+	}
 }
 
 // writeLocked writes one message: everything that is queued, as far as it has room.
@@ -215,15 +237,12 @@ func (s *Session) sendQueuedLocked() {
 	s.writeLocked()
 }
 
-// writeFailed closes the transport and leaves it to the read loop to end the
-// session: a peer that closed may have said why, and that explains more than
-// the failed write.
+// writeFailed refuses further frames.
 func (s *Session) writeFailed(err error) {
-	s.out.close(err)
 	s.mu.Lock()
 	s.writeErr = err
 	s.mu.Unlock()
-	_ = s.transport.Close(CloseReason{Code: CloseGoingAway, Text: "write failed"})
+	s.out.close(err)
 }
 
 // readLoop is the only goroutine that reads from the transport and the only

@@ -112,7 +112,9 @@ func TestReasonsReachThePeerOverEveryLink(t *testing.T) {
 					t.Fatal(err)
 				}
 				t.Cleanup(func() { _ = other.Close(muxio.CloseReason{Code: muxio.CloseNormal}) })
-				wantEcho(t, closer, back, 100_000)
+				// So little that it is granted no room: a connection that cannot be
+				// closed for writing alone loses the reason when the peer still sends.
+				wantEcho(t, closer, back, 50_000)
 				if tt.server {
 					closer, other = other, closer
 				}
