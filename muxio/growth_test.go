@@ -173,7 +173,7 @@ func TestGrownWindowIsNotUsedBesideMessages(t *testing.T) {
 				if r.window < want-grantBytes || r.window > want {
 					t.Errorf("%d bytes may be under way, want about %d", r.window, want)
 				}
-				time.Sleep(2 * sharedFor)
+				<-time.After(2 * sharedFor)
 				for range 8 { // what was held back comes again
 					r.window -= part
 					r.pending += part

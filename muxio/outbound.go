@@ -3,7 +3,6 @@ package muxio
 import (
 	"context"
 	"encoding/binary"
-	"runtime"
 	"sync"
 	"sync/atomic"
 )
@@ -301,143 +300,6 @@ func (q *outbound) readyLocked() bool {
 	return false
 }
 
-// await waits until the writer goroutine has something to write and may write it:
-// then it holds mu and returns true. It returns false when the queue is closed and
-// empty, or writing has failed.
-func (q *outbound) await() bool {
-	for {
-		q.mu.Lock()
-		if !q.writing && !q.writerEnded && q.readyLocked() {
-			q.letOthersSendLocked()
-			if !q.writing && !q.writerEnded {
-				return true
-			}
-		}
-		over := q.writerEnded || q.closed != nil && !q.writing && !q.readyLocked()
-		q.mu.Unlock()
-		if over {
-			return false
-		}
-		<-q.wake
-	}
-}
-
-// letOthersSendLocked lets goroutines that are about to send run first, as long as
-// they do, so that their frames go out together: a system call for each costs far
-// more. It releases mu meanwhile.
-func (q *outbound) letOthersSendLocked() {
-	if q.moreSoon == nil {
-		return
-	}
-	for seen := -1; q.filling.bytes > seen && q.filling.bytes < coalescedBytes && q.moreSoon(); {
-		seen = q.filling.bytes
-		q.mu.Unlock()
-		runtime.Gosched()
-		q.mu.Lock()
-	}
-}
-
-// takeLocked takes the batch to write, nil if all that was ready has to wait. With a
-// batch the caller is the writer, until it calls wrote or endWriter.
-func (q *outbound) takeLocked() *batch {
-	q.gatherLocked()
-	b := q.filling
-	if b.bytes == 0 {
-		return nil
-	}
-	q.filling, q.spare = q.spare, nil
-	q.controlBytes = 0
-	q.taken++
-	q.writing = true
-	return b
-}
-
-// gatherLocked adds what waits in the rings to the batch: small bodies first,
-// then one chunk of each large one in turn, until the message is long enough.
-func (q *outbound) gatherLocked() {
-	for q.small.first != nil && q.filling.bytes < messageBytes {
-		if !q.chunkLocked(&q.small) {
-			break
-		}
-	}
-	for _, p := range order {
-		for q.bulk[p].first != nil && q.filling.bytes < messageBytes {
-			if !q.chunkLocked(&q.bulk[p]) {
-				return
-			}
-		}
-	}
-}
-
-// chunkLocked moves one chunk of the first body of a ring into the batch. It
-// reports false when the credit of the connection is used up.
-func (q *outbound) chunkLocked(r *ring) bool {
-	w := r.first
-	n := min(w.job.left, ChunkBytes, int(min(w.credit, maxWindow)), int(min(q.credit, maxWindow)))
-	if n <= 0 && w.job.left > 0 {
-		if w.credit > 0 {
-			return false // the connection's credit
-		}
-		r.pop()
-		w.queued = false // until the peer grants more
-		return true
-	}
-	r.pop()
-	w.queued = false
-	if w.seq == 0 && n < w.job.left && !q.mayBeginLocked(w) {
-		return true
-	}
-	if n > 0 || w.seq == 0 {
-		w.headerLocked(n)
-		q.lendLocked(&w.job.cursor, n)
-		w.job.left -= n
-		w.credit -= int64(n)
-		q.credit -= int64(n)
-	}
-	if w.job.left == 0 && w.job.end {
-		w.endLocked()
-	}
-	if !w.writing {
-		w.writing = true
-		q.filling.parts = append(q.filling.parts, w)
-	}
-	// More of it in this very message, after the others had their turn.
-	if w.job.left > 0 && w.credit > 0 {
-		w.queued = true
-		r.push(w)
-	}
-	return true
-}
-
-// wrote gives the batch back after the transport has let go of it.
-func (q *outbound) wrote(b *batch) {
-	q.mu.Lock()
-	for _, w := range b.parts {
-		w.writing = false
-		switch {
-		case w.job.active && w.job.left == 0:
-			q.finishLocked(w, nil)
-		case w.job.active && w.stopped != nil:
-			q.finishLocked(w, w.stopped)
-		default:
-			q.enqueueLocked(w)
-		}
-	}
-	b.reset(q.limits.MaxQueuedBytes + 2*ChunkBytes)
-	q.spare = b
-	q.written++
-	q.writing = false
-	q.broadcastLocked()
-	notify := q.notify
-	q.notify = nil
-	if q.closed != nil || q.readyLocked() {
-		q.unlockAndWake()
-	} else {
-		q.mu.Unlock()
-	}
-	tell(notify)
-}
-
 // finishLocked ends the wait for a body: all of it is written, or it will not
 // be.
 func (q *outbound) finishLocked(w *SendStream, err error) {
@@ -490,28 +352,6 @@ func (q *outbound) giveUpLocked(err error) {
 	for _, w := range q.senders {
 		w.stopLocked(err)
 	}
-}
-
-// endWriter releases everybody who waits for the writer.
-func (q *outbound) endWriter(b *batch) {
-	q.mu.Lock()
-	q.writerEnded, q.writing = true, false
-	if q.closed == nil {
-		q.closed = ErrClosed
-	}
-	if b != nil {
-		for _, w := range b.parts {
-			w.writing = false
-			w.stopLocked(q.closed)
-		}
-	}
-	q.giveUpLocked(q.closed)
-	q.filling.reset(0)
-	q.broadcastLocked()
-	notify := q.notify
-	q.notify = nil
-	q.unlockAndWake()
-	tell(notify)
 }
 
 // stopAll makes every pending and later Send of a stream fail with err.

@@ -3,7 +3,6 @@ package muxio
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -172,77 +171,6 @@ func (s *Session) end(err error, reason CloseReason) {
 	s.out.stopAll(err)
 	_ = s.transport.Close(reason) // the reason for the end is already known
 	close(s.closed)
-}
-
-// writeLoop writes what others have queued and do not write themselves.
-func (s *Session) writeLoop() {
-	defer s.loops.Done()
-	for s.out.await() {
-		s.writeLocked()
-	}
-	s.out.endWriter(nil)
-	s.mu.Lock()
-	failed := s.writeErr != nil
-	s.mu.Unlock()
-	if failed {
-		s.leaveToReader()
-	}
-}
-
-// reasonTimeout is how long the read loop may go on when nothing can be written.
-const reasonTimeout = 500 * time.Millisecond
-
-// leaveToReader leaves it to the read loop to end a session that cannot write: a peer
-// that has closed the connection may have said why, and that explains more than the
-// failed write.
-func (s *Session) leaveToReader() {
-	late := time.NewTimer(reasonTimeout)
-	defer late.Stop()
-	select {
-	case <-s.done:
-	case <-late.C:
-		_ = s.transport.Close(CloseReason{Code: CloseGoingAway, Text: "write failed"})
-	}
-}
-
-// writeLocked writes one message: everything that is queued, as far as it has room.
-// s.out.mu is held, nobody else is writing; mu is released.
-func (s *Session) writeLocked() {
-	b := s.out.takeLocked()
-	if b == nil {
-		s.out.mu.Unlock()
-		return
-	}
-	s.out.mu.Unlock()
-	s.pieces = b.pieces(s.pieces[:0])
-	err := s.transport.WriteMessage(s.pieces)
-	clear(s.pieces)
-	if err != nil {
-		s.writeFailed(fmt.Errorf("muxio: writing: %w", err))
-		s.out.endWriter(b)
-		return
-	}
-	s.out.wrote(b)
-}
-
-// sendQueuedLocked sees to it that what the caller has queued is written: by itself,
-// if nobody else is writing, so that it need not wait for another goroutine to run.
-// s.out.mu is held, and released.
-func (s *Session) sendQueuedLocked() {
-	q := s.out
-	if q.writing || q.writerEnded || q.corked.Load() || q.moreSoon != nil && q.moreSoon() {
-		q.unlockAndWake()
-		return
-	}
-	s.writeLocked()
-}
-
-// writeFailed refuses further frames.
-func (s *Session) writeFailed(err error) {
-	s.mu.Lock()
-	s.writeErr = err
-	s.mu.Unlock()
-	s.out.close(err)
 }
 
 // readLoop is the only goroutine that reads from the transport and the only
