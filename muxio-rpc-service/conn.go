@@ -40,6 +40,10 @@ type Config struct {
 	// connection that are being received, together; what exceeds it fails
 	// with [ResourceExhausted]. 0 means [DefaultMaxBufferedBytes].
 	MaxBufferedBytes int
+	// Ended, unless nil, is called once when the connection has ended and every
+	// handler has returned, from a goroutine of the connection. [Conn.Wait]
+	// returns after it.
+	Ended func(*Conn)
 	// Observer is told of every call; nil is allowed.
 	Observer Observer
 	// Logger receives what goes wrong on the connection; nil is silent.
@@ -83,7 +87,8 @@ type Conn struct {
 	buffered atomic.Int64 // bytes of unary messages being received
 
 	base    context.Context // of handlers that run in the read loop; ends with the session
-	running sync.WaitGroup  // the watcher and the handlers
+	running sync.WaitGroup  // the handlers
+	over    chan struct{}   // closed when all of it has ended
 	going   chan struct{}   // closed when the peer accepts no new calls
 
 	unaryCalls sync.Pool // of *unaryCall, for further calls
@@ -156,7 +161,7 @@ func NewConn(t muxio.Transport, cfg Config) (*Conn, error) {
 	}
 	c := &Conn{
 		cfg: cfg, pending: make(map[uint32]responder), answers: make(map[uint32]running),
-		idle: make(chan struct{}), going: make(chan struct{}),
+		idle: make(chan struct{}), going: make(chan struct{}), over: make(chan struct{}),
 	}
 	c.worker = c.work
 	base, cancel := context.WithCancel(context.Background())
@@ -182,16 +187,15 @@ func NewConn(t muxio.Transport, cfg Config) (*Conn, error) {
 		_ = t.Close(muxio.CloseReason{Code: muxio.CloseInternal})
 		return nil, err
 	}
-	c.running.Add(1)
-	go c.watch(cancel)
+	go c.watch(cancel) // Wait waits for it
 	close(ready)
 	return c, nil
 }
 
 // watch fails the pending calls and cancels the handlers when the session
-// ends.
+// ends, and waits for the handlers.
 func (c *Conn) watch(cancel context.CancelFunc) {
-	defer c.running.Done()
+	defer close(c.over)
 	<-c.session.Done()
 	cause := c.session.Err()
 	var broken *muxio.CloseError
@@ -209,6 +213,10 @@ func (c *Conn) watch(cancel context.CancelFunc) {
 	}
 	for _, p := range pending {
 		p.abort(c.ended)
+	}
+	c.running.Wait()
+	if c.cfg.Ended != nil {
+		c.cfg.Ended(c)
 	}
 }
 
@@ -302,8 +310,7 @@ func (c *Conn) Err() error { return c.session.Err() }
 
 // Wait blocks until the connection has ended and every handler has returned.
 func (c *Conn) Wait() {
-	<-c.session.Done()
-	c.running.Wait()
+	<-c.over
 }
 
 // addPending makes p known as the call that awaits the response to id.

@@ -22,7 +22,7 @@ const DefaultHandshakeTimeout = 10 * time.Second
 const (
 	// bufferBytes is the size of the buffer between socket and messages. What is
 	// longer goes past it.
-	bufferBytes = 4 << 10
+	bufferBytes = 2 << 10
 	// maxBodyBytes bounds what a [HandshakeError] quotes of the response.
 	maxBodyBytes = 512
 )

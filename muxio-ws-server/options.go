@@ -23,7 +23,7 @@ const (
 const (
 	// bufferBytes is the size of the buffer between socket and messages. What is
 	// longer goes past it.
-	bufferBytes = 4 << 10
+	bufferBytes = 2 << 10
 	// retryAfterSeconds is what a client hears that finds the server full.
 	retryAfterSeconds = "1"
 )

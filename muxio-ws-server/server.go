@@ -21,9 +21,10 @@ type Server struct {
 
 	mu       sync.Mutex
 	conns    map[*rpc.Conn]struct{}
-	requests int           // being served, each of one connection
+	open     int           // connections, also those that are being upgraded
+	requests int           // in ServeHTTP, as far as they are for a connection
 	closing  bool          // no further connection is accepted
-	idle     chan struct{} // closed when closing and requests is 0
+	idle     chan struct{} // closed when closing, and open and requests are 0
 }
 
 // New returns a server. It does nothing until requests reach it.
@@ -45,8 +46,9 @@ func New(opts Options) *Server {
 	}
 }
 
-// ServeHTTP upgrades the request to a connection and returns when that has
-// ended. A request that cannot be upgraded is answered with a text that says
+// ServeHTTP upgrades the request to a connection and returns when that is open and
+// [Options.OnConnect] has returned: the connection goes on by itself, without the memory
+// of a request. A request that cannot be upgraded is answered with a text that says
 // what is expected.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !checkUpgrade(w, r) {
@@ -57,28 +59,39 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, refusal, http.StatusServiceUnavailable)
 		return
 	}
-	defer s.finish()
+	defer s.finish(&s.requests)
 	ws, err := s.upgrader.Upgrade(w, r, nil)
 	if err != nil {
+		s.finish(&s.open)
 		return // answered by upgradeError, or the client is gone
 	}
-	conn, err := rpc.NewConn(wsconn.New(ws, s.opts.transport()), s.opts.Conn)
+	cfg, ended := s.opts.Conn, false
+	cfg.Ended = func(c *rpc.Conn) {
+		if s.opts.Conn.Ended != nil {
+			s.opts.Conn.Ended(c)
+		}
+		s.remove(c, &ended)
+		s.finish(&s.open)
+	}
+	conn, err := rpc.NewConn(wsconn.New(ws, s.opts.transport()), cfg)
 	if err != nil {
+		s.finish(&s.open)
 		s.opts.Logger.Error("connection refused because of the server's own limits", "error", err)
 		return
 	}
-	// Also when OnConnect panics: net/http recovers, and knows the connection
-	// no more.
-	defer conn.Wait()
-	defer func() { _ = conn.Close(goingAway) }() // mostly closed already
-	if !s.add(conn) {
-		return // shut down while the request was upgraded
+	served := false
+	defer func() {
+		if !served { // shut down while the request was upgraded, or OnConnect panics
+			_ = conn.Close(goingAway) // mostly closed already
+		}
+	}()
+	if !s.add(conn, &ended) {
+		return
 	}
-	defer s.remove(conn)
 	if s.opts.OnConnect != nil {
 		s.opts.OnConnect(conn, r)
 	}
-	<-conn.Done()
+	served = true
 }
 
 var goingAway = muxio.CloseReason{Code: muxio.CloseGoingAway, Text: "server is shutting down"}
@@ -129,7 +142,7 @@ func (s *Server) each(end func(*rpc.Conn)) {
 	s.mu.Lock()
 	if !s.closing {
 		s.closing = true
-		if s.requests == 0 {
+		if s.open+s.requests == 0 {
 			close(s.idle)
 		}
 	}
@@ -148,36 +161,42 @@ func (s *Server) begin() (refusal string) {
 	switch {
 	case s.closing:
 		return "this server is shutting down"
-	case s.requests >= s.opts.MaxConnections:
+	case s.open >= s.opts.MaxConnections:
 		return "this server has as many connections as it accepts; try again later"
 	}
+	s.open++
 	s.requests++
 	return ""
 }
 
-// finish counts a request out.
-func (s *Server) finish() {
+// finish counts a connection or a request out.
+func (s *Server) finish(count *int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.requests--
-	if s.closing && s.requests == 0 {
+	*count--
+	if s.closing && s.open+s.requests == 0 {
 		close(s.idle)
 	}
 }
 
-// add registers a connection unless the server is closing.
-func (s *Server) add(c *rpc.Conn) bool {
+// add registers a connection, unless it has ended, and reports false when the server is
+// closing.
+func (s *Server) add(c *rpc.Conn, ended *bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closing {
 		return false
 	}
-	s.conns[c] = struct{}{}
+	if !*ended {
+		s.conns[c] = struct{}{}
+	}
 	return true
 }
 
-func (s *Server) remove(c *rpc.Conn) {
+// remove takes note that a connection has ended.
+func (s *Server) remove(c *rpc.Conn, ended *bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	*ended = true
 	delete(s.conns, c)
 }

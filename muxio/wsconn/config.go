@@ -35,12 +35,10 @@ const (
 	// message is being written. Beyond it the oldest ones stay unanswered,
 	// as RFC 6455 section 5.5.3 allows.
 	MaxPendingPongs = 16
-	// ReadBufferBytes is the largest size of the read buffer, and so of what
-	// [Transport.ReadMessage] returns at once.
+	// ReadBufferBytes is the size of the read buffer, and so the most that
+	// [Transport.ReadMessage] returns at once. A connection has one only while
+	// it receives a message.
 	ReadBufferBytes = 64 << 10
-	// firstBufferBytes is the size with which the read buffer starts; it
-	// doubles when it was filled.
-	firstBufferBytes = 4 << 10
 )
 
 // Config sets up a [Transport]. A field that is zero or negative takes its

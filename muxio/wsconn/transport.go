@@ -35,10 +35,10 @@ type Transport struct {
 	// follows. It is a channel, not a mutex, because its holder waits for the
 	// network, and testing/synctest advances time for channels only.
 	reading      chan struct{}
-	buf          []byte
-	message      io.Reader // that is being read; nil between two
-	messageBytes int       // read of it
-	readErr      error     // the first failure; permanent
+	buf          *[ReadBufferBytes]byte // nil between two messages
+	message      io.Reader              // that is being read; nil between two
+	messageBytes int                    // read of it
+	readErr      error                  // the first failure; permanent
 	peerClose    *muxio.CloseReason
 	windowStart  time.Time // of the second in which controls counts
 	controls     int
@@ -104,6 +104,7 @@ func (t *Transport) ReadMessage() ([]byte, error) {
 	t.arm() // the caller may have been away for longer than the deadline
 	msg, err := t.read()
 	if err != nil {
+		t.giveBufferBack()
 		t.readErr = t.readError(err)
 		return nil, t.readErr
 	}
@@ -111,11 +112,9 @@ func (t *Transport) ReadMessage() ([]byte, error) {
 }
 
 func (t *Transport) read() ([]byte, error) {
-	if t.buf == nil {
-		t.buf = make([]byte, firstBufferBytes)
-	}
 	for {
 		if t.message == nil {
+			t.giveBufferBack() // a peer may be silent for long
 			kind, r, err := t.conn.NextReader()
 			if err != nil {
 				return nil, err
@@ -124,25 +123,32 @@ func (t *Transport) read() ([]byte, error) {
 				return nil, t.refuse(closeUnsupportedData, "text message; this connection carries binary messages")
 			}
 			t.message, t.messageBytes = r, 0
+			t.buf, _ = readBuffers.Get().(*[ReadBufferBytes]byte)
 		}
 		n, err := t.fill()
 		if err != nil {
 			return nil, err
 		}
 		if n > 0 {
-			b := t.buf[:n:n]
-			if n == len(t.buf) && n < ReadBufferBytes {
-				t.buf = make([]byte, min(2*n, ReadBufferBytes)) // for the next one
-			}
-			return b, nil
+			return t.buf[:n:n], nil
 		}
+	}
+}
+
+// readBuffers holds those of connections that do not receive at the moment.
+var readBuffers = sync.Pool{New: func() any { return new([ReadBufferBytes]byte) }}
+
+func (t *Transport) giveBufferBack() {
+	if t.buf != nil {
+		readBuffers.Put(t.buf)
+		t.buf = nil
 	}
 }
 
 // fill reads what is there of the message into the buffer. It does not wait for the
 // buffer to be full: frames at its beginning should not wait for what follows them.
 func (t *Transport) fill() (int, error) {
-	n, err := t.message.Read(t.buf)
+	n, err := t.message.Read(t.buf[:])
 	t.messageBytes += n
 	switch {
 	case t.messageBytes > t.cfg.MaxMessageBytes:

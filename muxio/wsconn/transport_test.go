@@ -114,35 +114,39 @@ func TestPongsWaitInBoundedNumber(t *testing.T) {
 	})
 }
 
-// A message comes as it is there, in parts if it is long, through one buffer of bounded
-// size.
+// A message comes as it is there, in parts if it is long, through a buffer of bounded
+// size that the connection has no longer than it needs it.
 func TestLongMessagesComeInParts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newFakeConn()
 		transport := New(c, Config{})
-		var buffer *byte
-		for _, size := range []int{1, 100, 300 << 10, 0, 200 << 10, 1} {
-			want := bytes.Repeat([]byte{byte(size), 1, 2, 3, 4, 5, 6}, size/7+1)[:size]
-			go func() { c.incoming <- want }()
-			var got []byte
-			for len(got) < size {
-				b, err := transport.ReadMessage()
-				if err != nil || len(b) == 0 || len(b) > ReadBufferBytes || cap(b) != len(b) {
-					t.Fatalf("got %d bytes with room for %d, %v", len(b), cap(b), err)
-				}
-				got = append(got, b...)
-				buffer = &b[0]
-			}
-			if !bytes.Equal(got, want) {
-				t.Errorf("a message of %d bytes came as something else", size)
-			}
+		var want, got []byte
+		var messages [][]byte
+		for i, size := range []int{1, 100, 300 << 10, 0, 200 << 10, 1} {
+			messages = append(messages, bytes.Repeat([]byte{byte(i), 1, 2, 3, 4, 5, 6}, size/7+1)[:size])
+			want = append(want, messages[i]...)
 		}
-		if len(transport.buf) != ReadBufferBytes || &transport.buf[0] != buffer {
-			t.Errorf("the buffer has %d bytes, or is not reused", len(transport.buf))
+		go func() { // ends when all is taken
+			for _, m := range messages {
+				c.incoming <- m
+			}
+			close(c.incoming)
+		}()
+		for len(got) < len(want) {
+			b, err := transport.ReadMessage()
+			if err != nil || len(b) == 0 || len(b) > ReadBufferBytes || cap(b) != len(b) {
+				t.Fatalf("got %d bytes with room for %d, %v", len(b), cap(b), err)
+			}
+			got = append(got, b...)
 		}
-		close(c.incoming)
+		if !bytes.Equal(got, want) {
+			t.Error("the messages came as something else")
+		}
 		if _, err := transport.ReadMessage(); !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Errorf("ReadMessage: %v", err)
+		}
+		if transport.buf != nil {
+			t.Error("the buffer is kept")
 		}
 		_ = transport.Close(muxio.CloseReason{Code: muxio.CloseNormal})
 		if _, err := transport.ReadMessage(); err == nil {
