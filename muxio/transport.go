@@ -4,8 +4,8 @@ package muxio
 // loss: a WebSocket (package wsconn), a stream of bytes (package streamconn), or
 // [Pipe] in a test.
 //
-// A session calls ReadMessage from one goroutine and WriteMessage from one
-// other; Close may be called from any goroutine and any number of times.
+// A session calls ReadMessage from one goroutine, and WriteMessage from any, but one
+// call at a time; Close may be called from any goroutine and any number of times.
 type Transport interface {
 	// ReadMessage returns the next bytes of the peer: a message, or a part of a
 	// long one. They belong to the transport and are valid until the next call. It returns [io.EOF] after the peer
