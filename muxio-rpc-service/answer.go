@@ -83,10 +83,11 @@ func (c *Conn) lend(prefix []byte, response Message, request *block) {
 	} else {
 		body.Prefix, body.Bytes = slices.Concat(prefix, response.Bytes), nil
 	}
-	c.holdAnswer()
+	n := response.Len()
+	c.holdAnswer(n)
 	c.session.SendMessageLater(c.session.NextID(), muxio.Normal, body, func(error) {
 		response.release()
 		request.giveBack()
-		c.letAnswerGo()
+		c.letAnswerGo(n)
 	})
 }

@@ -18,6 +18,7 @@ const (
 	DefaultMaxMessageBytes  = 64 << 20
 	DefaultMaxCalls         = 1024
 	DefaultMaxBufferedBytes = 256 << 20
+	DefaultMaxUnsentBytes   = 16 << 20
 )
 
 // Config sets up a [Conn]. The zero value is ready to use at a calling end.
@@ -40,6 +41,11 @@ type Config struct {
 	// connection that are being received, together; what exceeds it fails
 	// with [ResourceExhausted]. 0 means [DefaultMaxBufferedBytes].
 	MaxBufferedBytes int
+	// MaxUnsentBytes bounds the unary responses that wait to be sent because the
+	// peer is slow to take them: when they reach it, no further handler begins,
+	// and calls wait in their turn. Handlers that have begun may go beyond it.
+	// 0 means [DefaultMaxUnsentBytes].
+	MaxUnsentBytes int
 	// Ended, unless nil, is called once when the connection has ended and every
 	// handler has returned, from a goroutine of the connection. [Conn.Wait]
 	// returns after it.
@@ -60,6 +66,7 @@ func (cfg Config) withDefaults() (Config, error) {
 		{"MaxMessageBytes", &cfg.MaxMessageBytes, DefaultMaxMessageBytes},
 		{"MaxCalls", &cfg.MaxCalls, DefaultMaxCalls},
 		{"MaxBufferedBytes", &cfg.MaxBufferedBytes, DefaultMaxBufferedBytes},
+		{"MaxUnsentBytes", &cfg.MaxUnsentBytes, DefaultMaxUnsentBytes},
 	} {
 		if *f.value == 0 {
 			*f.value = f.fallback
@@ -99,6 +106,7 @@ type Conn struct {
 	answers  map[uint32]running   // calls of the peer that run, by the id of their stream
 	calls    int                  // how many
 	queue    callQueue            // those that no worker has taken yet
+	unsent   int                  // bytes of responses that are being sent
 	inFlight atomic.Int64         // own calls that wait, and those of the peer that run
 	draining bool
 	idle     chan struct{} // closed when draining and calls is 0
@@ -204,8 +212,8 @@ func (c *Conn) watch(cancel context.CancelFunc) {
 	}
 	c.mu.Lock()
 	c.ended = unavailable(cause)
-	pending, answers := c.pending, c.answers
-	c.pending, c.answers = nil, nil
+	pending, answers, waiting := c.pending, c.answers, c.queue.first
+	c.pending, c.answers, c.queue = nil, nil, callQueue{starting: c.queue.starting}
 	c.mu.Unlock()
 	cancel()
 	for _, a := range answers {
@@ -214,6 +222,7 @@ func (c *Conn) watch(cancel context.CancelFunc) {
 	for _, p := range pending {
 		p.abort(c.ended)
 	}
+	c.drop(waiting)
 	c.running.Wait()
 	if c.cfg.Ended != nil {
 		c.cfg.Ended(c)
@@ -411,19 +420,21 @@ func (c *Conn) endCall(id uint32) {
 	c.mu.Unlock()
 }
 
-// holdAnswer counts a call in whose handler has returned and whose answer has not
-// left, so that it is not cut off and that there are not too many.
-func (c *Conn) holdAnswer() {
+// holdAnswer counts a call in whose handler has returned and whose answer of n bytes has
+// not left, so that it is not cut off and that there are not too many.
+func (c *Conn) holdAnswer(n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.calls++
+	c.unsent += n
 }
 
 // letAnswerGo counts it out.
-func (c *Conn) letAnswerGo() {
+func (c *Conn) letAnswerGo(n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.calls--
+	c.sentLocked(n)
 	c.closeIfIdleLocked()
 }
 

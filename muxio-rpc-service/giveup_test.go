@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -135,6 +137,92 @@ type deafReceiver struct{}
 func (deafReceiver) Data([]byte)  {}
 func (deafReceiver) End()         {}
 func (deafReceiver) Cancel(error) {}
+
+// Responses that the peer does not take keep further calls from being begun, and these
+// are begun when it does.
+func TestUnsentResponsesHoldCallsBack(t *testing.T) {
+	const size, limit, calls = 1 << 20, 4 << 20, 100
+	for _, inline := range []bool{false, true} {
+		t.Run(fmt.Sprintf("inline=%t", inline), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var begun atomic.Int64
+				handler := routes{echoMethod: {Inline: inline, Unary: func(context.Context, []byte, []byte) (Message, error) {
+					begun.Add(1)
+					return Message{More: [][]byte{make([]byte, size)}}, nil
+				}}}
+				a, b := muxio.Pipe()
+				s, err := NewConn(b, Config{Role: muxio.Responder, Handler: handler, MaxUnsentBytes: limit})
+				if err != nil {
+					t.Fatal(err)
+				}
+				deaf := &lateReceiver{}
+				c, err := muxio.NewSession(a, muxio.Config{Role: muxio.Initiator, Accept: deaf.accept})
+				if err != nil {
+					t.Fatal(err)
+				}
+				for range calls {
+					id := c.NextID()
+					if err := c.SendMessageNow(id, muxio.Body{Bytes: appendCallHeader(nil, id, echoMethod, fields{})}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				synctest.Wait()
+				if n := begun.Load(); n < limit/size || n > limit/size+2 {
+					t.Errorf("%d calls were begun, want %d", n, limit/size)
+				}
+				deaf.hear()
+				synctest.Wait()
+				if n := begun.Load(); n != calls {
+					t.Errorf("%d calls were begun of %d when room was granted", n, calls)
+				}
+				_ = c.Close(muxio.CloseReason{Code: muxio.CloseNormal})
+				s.Wait()
+			})
+		})
+	}
+}
+
+// lateReceiver takes bytes, and grants room from the time on that hear is called.
+type lateReceiver struct {
+	mu      sync.Mutex
+	hears   bool
+	streams []*lateStream
+}
+
+type lateStream struct {
+	*muxio.RecvStream
+	all   *lateReceiver
+	taken int
+}
+
+func (l *lateReceiver) accept(s *muxio.RecvStream) muxio.Receiver {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.streams = append(l.streams, &lateStream{RecvStream: s, all: l})
+	return l.streams[len(l.streams)-1]
+}
+
+func (l *lateReceiver) hear() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.hears = true
+	for _, s := range l.streams {
+		s.Grant(s.taken)
+	}
+}
+
+func (s *lateStream) Data(p []byte) {
+	s.all.mu.Lock()
+	defer s.all.mu.Unlock()
+	if s.all.hears {
+		s.Grant(len(p))
+	} else {
+		s.taken += len(p)
+	}
+}
+
+func (s *lateStream) End()         { s.Release() }
+func (s *lateStream) Cancel(error) { s.Release() }
 
 // An error of a call that a handler made says nothing of the call that it answers:
 // not that it was not begun.

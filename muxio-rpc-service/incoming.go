@@ -144,7 +144,7 @@ func (c *Conn) wholeCall(id uint32, h header, request []byte) {
 		return
 	}
 	h.metadata = nil
-	if route.Inline && f.timeout == 0 && f.priority == muxio.Normal && f.metadata.Len() == 0 {
+	if route.Inline && f.timeout == 0 && f.priority == muxio.Normal && f.metadata.Len() == 0 && !c.isBehind() {
 		c.answerInline(h, route, request)
 		return
 	}

@@ -91,6 +91,10 @@ func (u *unaryRequest) run(dst, head []byte) {
 		u.conn.endCall(u.id)
 		u.free()
 	}()
+	if late := u.ctx.Err(); late != nil { // given up, or out of time, while it waited
+		err = late
+		return
+	}
 	response, err = u.route.Unary(ctx, u.request.bytes, dst)
 }
 
@@ -113,6 +117,10 @@ func (u *unaryRequest) reply(head []byte, response Message, err error) {
 		f.size = announced(n)
 		body.Prefix = appendResponseHeader(head, u.header, statusOK, f)
 		body.Bytes, body.More, body.Owner = response.Bytes, response.More, response.Owner
+	}
+	if n > muxio.MaxImmediateBytes { // less is copied
+		u.conn.sending(n)
+		defer u.conn.sent(n)
 	}
 	id := u.conn.session.NextID()
 	if err := u.conn.session.SendMessage(sendContext{u.ctx}, id, u.ctx.priority(), body); err != nil {

@@ -5,7 +5,8 @@ package rpc
 // calls wait, one worker is on its way to the queue: a worker that takes a call while
 // others wait starts the next one before it runs the handler, for that may block. A
 // worker that finds the queue empty ends. There are never more workers than calls
-// are running, which [Config.MaxCalls] bounds.
+// are running, which [Config.MaxCalls] bounds, and none takes a call while responses of
+// [Config.MaxUnsentBytes] wait to be sent.
 
 // callQueue is guarded by the mutex of its connection.
 type callQueue struct {
@@ -32,7 +33,7 @@ func (c *Conn) queueCall(u *unaryRequest) *Error {
 
 // startWorkerLocked starts a worker if calls wait and none is on its way to them.
 func (c *Conn) startWorkerLocked() {
-	if c.queue.first == nil || c.queue.starting {
+	if c.queue.first == nil || c.queue.starting || c.ended != nil || c.unsent >= c.cfg.MaxUnsentBytes {
 		return
 	}
 	c.queue.starting = true
@@ -60,7 +61,7 @@ func (c *Conn) nextCall(fresh bool) *unaryRequest {
 		c.queue.starting = false
 	}
 	u := c.queue.first
-	if u == nil {
+	if u == nil || c.unsent >= c.cfg.MaxUnsentBytes {
 		return nil
 	}
 	if c.queue.first = u.next; u.next == nil {
@@ -69,4 +70,42 @@ func (c *Conn) nextCall(fresh bool) *unaryRequest {
 	u.next = nil
 	c.startWorkerLocked()
 	return u
+}
+
+// drop ends the calls that no worker has taken when the connection ends.
+func (c *Conn) drop(u *unaryRequest) {
+	for u != nil {
+		next, stream := u.next, u.stream
+		u.ctx.end()
+		c.endCall(u.id)
+		u.free()
+		stream.Release()
+		u = next
+	}
+}
+
+// sending counts a response of n bytes in that is going to be sent.
+func (c *Conn) sending(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.unsent += n
+}
+
+// sent counts it out.
+func (c *Conn) sent(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sentLocked(n)
+}
+
+func (c *Conn) sentLocked(n int) {
+	c.unsent -= n
+	c.startWorkerLocked()
+}
+
+// isBehind tells whether the peer is to take responses before further calls are begun.
+func (c *Conn) isBehind() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.unsent >= c.cfg.MaxUnsentBytes
 }
