@@ -63,7 +63,8 @@ func (r CompactResult) Saved() int64 { return r.SizeBefore - r.SizeAfter }
 //
 // What is overwritten or deleted while Compact runs may be in the new file, for the
 // next compaction to remove. Without that the file shrinks by exactly what
-// CompactionSavings says.
+// CompactionSavings says, in FileOrder; NewestFirst pads other entries and may differ by
+// less than 64 bytes.
 //
 // The checksum of every value is verified: a damaged value stops Compact with a
 // *CorruptError, so that no damage is made to look valid. ErrCompacting means that
