@@ -200,3 +200,35 @@ func TestParallelEntries(t *testing.T) {
 		t.Errorf("a failing function: %v", err)
 	}
 }
+
+// A drive that is being compacted can be copied to all the while.
+func TestCopyToADriveThatIsCompacted(t *testing.T) {
+	src, dst := mustOpen(t, tempPath(t), Options{}), mustOpen(t, tempPath(t), Options{})
+	if _, err := src.Write([]byte("key"), []byte("value")); err != nil {
+		t.Fatal(err)
+	}
+	compacted := make(chan error)
+	go func() { // waited for below
+		var err error
+		for range 50 {
+			_, cerr := dst.Compact(context.Background(), CompactOptions{})
+			err = errors.Join(err, cerr)
+		}
+		compacted <- err
+	}()
+	for {
+		select {
+		case err := <-compacted:
+			if err != nil {
+				t.Error(err)
+			}
+			return
+		default:
+		}
+		if _, err := src.CopyTo([]byte("key"), dst); err != nil {
+			t.Errorf("CopyTo: %v", err)
+			<-compacted
+			return
+		}
+	}
+}

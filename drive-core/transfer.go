@@ -1,6 +1,10 @@
 package drive
 
-import "runtime"
+import (
+	"errors"
+	"io/fs"
+	"runtime"
+)
 
 // Rename stores the value of oldKey under newKey, replacing what was there, and
 // removes oldKey, both in one atomic batch, and returns the new tail. The value is
@@ -58,15 +62,11 @@ func (s *Store) checkOther(dst *Store) error {
 	if s == dst {
 		return ErrSameStore
 	}
-	a, b := s.gen.Load(), dst.gen.Load()
-	if a == nil || b == nil {
-		return ErrClosed
-	}
-	ia, err := a.stat()
+	ia, err := s.stat()
 	if err != nil {
 		return err
 	}
-	ib, err := b.stat()
+	ib, err := dst.stat()
 	if err != nil {
 		return err
 	}
@@ -74,6 +74,20 @@ func (s *Store) checkOther(dst *Store) error {
 		return ErrSameStore
 	}
 	return nil
+}
+
+// stat tells about the store's file, which a compaction may be replacing.
+func (s *Store) stat() (fs.FileInfo, error) {
+	for {
+		g := s.gen.Load()
+		if g == nil {
+			return nil, ErrClosed
+		}
+		info, err := g.stat()
+		if err == nil || !errors.Is(err, ErrClosed) || s.gen.Load() == g {
+			return info, err
+		}
+	}
 }
 
 // MoveTo copies the value of key to another drive and then removes it here. It
