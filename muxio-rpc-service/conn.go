@@ -18,7 +18,7 @@ const (
 	DefaultMaxMessageBytes  = 64 << 20
 	DefaultMaxCalls         = 1024
 	DefaultMaxBufferedBytes = 256 << 20
-	DefaultMaxUnsentBytes   = 16 << 20
+	DefaultMaxUnsentBytes   = 64 << 20
 )
 
 // Config sets up a [Conn]. The zero value is ready to use at a calling end.

@@ -14,10 +14,10 @@ import (
 
 // readerAttacks ask for much and do not read it, or do not grant room.
 var readerAttacks = []attack{
-	{"3,000 responses of 1 MiB, not read; they share their memory", 4096, neverRead(victimShared.ID(), 3000), "", 64},
+	{"3,000 responses of 1 MiB, not read; they share their memory", 4096, neverRead(victimShared.ID(), 3000), "", 128},
 	{"3,000 responses of 1 MiB, not read; memory for each, 32 calls at a time", 32, neverRead(victimFresh.ID(), 3000), "", 64},
 	{"3,000 inline responses of 1 MiB, not read; 32 calls at a time", 32, neverRead(victimInline.ID(), 3000), "", 64},
-	{"3,000 responses of 1 MiB, not read; memory for each, default limits", 0, neverRead(victimFresh.ID(), 3000), "", 128},
+	{"3,000 responses of 1 MiB, not read; memory for each, default limits", 0, neverRead(victimFresh.ID(), 3000), "", 256},
 	{"1,000,000 small responses, not read", 0, neverReadMany(victimEcho.ID(), 1_000_000), "closed", 64},
 	{"1,000,000 refusals, not read", 0, neverReadMany(12345, 1_000_000), "closed", 64},
 	{"500 downloads without end, not read", 0, func(t *testing.T, v *victim) string {
