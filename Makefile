@@ -21,6 +21,8 @@ export GOFLAGS := $(strip $(filter-out -buildvcs%,$(GOFLAGS)) -buildvcs=false)
 
 BIN      := $(CURDIR)/.bin
 LINT     := $(BIN)/golangci-lint
+# What the linter remembers names files of the checkout that it saw first.
+export GOLANGCI_LINT_CACHE := $(BIN)/lint-cache
 TEST     := $(BIN)/gotest
 PACKAGES  = $(MODULES:%=./%/...)
 
