@@ -203,7 +203,8 @@ func TestParallelEntries(t *testing.T) {
 
 // A drive that is being compacted can be copied to all the while.
 func TestCopyToADriveThatIsCompacted(t *testing.T) {
-	src, dst := mustOpen(t, tempPath(t), Options{}), mustOpen(t, tempPath(t), Options{})
+	opts := Options{ReserveBytes: 1 << 20} // each compaction maps as much
+	src, dst := mustOpen(t, tempPath(t), opts), mustOpen(t, tempPath(t), opts)
 	if _, err := src.Write([]byte("key"), []byte("value")); err != nil {
 		t.Fatal(err)
 	}
