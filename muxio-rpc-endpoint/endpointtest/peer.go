@@ -75,7 +75,7 @@ func (r response) failure(t *testing.T) *rpc.Error {
 	return e
 }
 
-// rawPeer is the calling end of a transport, driven frame by frame. It grants
+// rawPeer is the calling end of a transport, led frame by frame. It grants
 // no credit, so responses must fit into the initial one.
 type rawPeer struct {
 	t         *testing.T
