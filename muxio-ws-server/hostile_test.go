@@ -193,8 +193,13 @@ func TestReaderThatNeverReads(t *testing.T) {
 			calls <- err
 		}()
 	}
-	if err := <-ended; !errors.Is(err, wsconn.ErrNotReading) {
-		t.Errorf("server ended the connection with %v", err)
+	select {
+	case err := <-ended:
+		if !errors.Is(err, wsconn.ErrNotReading) {
+			t.Errorf("server ended the connection with %v", err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("the server keeps a connection that takes nothing")
 	}
 	cancel()
 	close(stalled.closed)
