@@ -13,13 +13,13 @@ func (c *Conn) refuse(h header, stream *muxio.RecvStream, answer []byte) {
 	head := borrowBlock(minBlockBytes)
 	defer head.giveBack()
 	_ = c.session.SendMessageNow(c.session.NextID(), muxio.Body{ // fails only when the session has ended
-		Prefix: appendResponseHeader(head.bytes[:0], h, status(answer[0]), fields{}), Bytes: answer[1:], End: true,
+		Prefix: c.appendResponseHeader(head.bytes[:0], h, status(answer[0]), fields{}), Bytes: answer[1:], End: true,
 	})
 }
 
 // refuseWith is refuse with an error.
 func (c *Conn) refuseWith(h header, stream *muxio.RecvStream, e *Error) {
-	c.refuse(h, stream, appendFailure(nil, e))
+	c.refuse(h, stream, c.appendFailure(nil, e))
 }
 
 // answered returns the error that a handler's error becomes. A handler that made a call
@@ -62,7 +62,7 @@ func (c *Conn) answerInline(h header, route Route, request []byte) {
 	}
 	head := borrowBlock(minBlockBytes)
 	defer head.giveBack()
-	prefix := appendResponseHeader(head.bytes[:0], h, statusOK, fields{size: announced(n)})
+	prefix := c.appendResponseHeader(head.bytes[:0], h, statusOK, fields{size: announced(n)})
 	if len(prefix)+n > muxio.MaxImmediateBytes {
 		c.lend(prefix, response, kept)
 		return

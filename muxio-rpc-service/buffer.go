@@ -64,6 +64,12 @@ func (b *buffer) add(c *Conn, p []byte) *Error {
 	return nil
 }
 
+// clear takes back what was added.
+func (b *buffer) clear(c *Conn) {
+	b.settle(c)
+	b.bytes = b.bytes[:0]
+}
+
 // settle gives the budget back; the bytes stay.
 func (b *buffer) settle(c *Conn) { c.buffered.Add(int64(-len(b.bytes))) }
 

@@ -106,6 +106,11 @@ type Route struct {
 	// are handed over all the same.
 	Inline bool
 
+	// Ordered lets calls of such methods on one connection run one after the other,
+	// in the order in which their requests were complete. It has no meaning for
+	// calls that run inline, and for streaming ones.
+	Ordered bool
+
 	// Stream answers a streaming call. request is its first message, valid
 	// until the first Receive. The call ends when Stream returns.
 	Stream func(ctx context.Context, request []byte, call ServerCall) error

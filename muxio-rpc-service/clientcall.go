@@ -33,6 +33,9 @@ func (c *Conn) OpenCall(ctx context.Context, method MethodID, request Message) (
 	if err := ctx.Err(); err != nil {
 		return nil, ErrorFrom(err)
 	}
+	if c.original {
+		return nil, errNoStreams
+	}
 	f, metadata, err := callFields(ctx)
 	if err != nil {
 		return nil, err

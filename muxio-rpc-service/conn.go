@@ -29,6 +29,12 @@ type Config struct {
 	// Handler answers the peer's calls; nil answers every call with
 	// [Unimplemented].
 	Handler Handler
+	// Layout is how frames stand on the wire; the zero value means that of
+	// muxio.v1. With [muxio.LayoutOriginal] and the like the peer is a program of
+	// the original protocol, in which there are unary calls only. Such a peer is
+	// told failures as texts, and its calls beyond MaxCalls wait, for as long as
+	// [OriginalCallWait].
+	Layout muxio.Layout
 	// Limits bounds the session below; zero fields take their defaults.
 	Limits muxio.Limits
 	// MaxMessageBytes bounds one encoded request or response, and one message
@@ -91,6 +97,7 @@ func (cfg Config) withDefaults() (Config, error) {
 type Conn struct {
 	cfg      Config
 	session  *muxio.Session
+	original bool         // the peer speaks the original protocol
 	buffered atomic.Int64 // bytes of unary messages being received
 
 	base    context.Context // of handlers that run in the read loop; ends with the session
@@ -99,13 +106,16 @@ type Conn struct {
 	going   chan struct{}   // closed when the peer accepts no new calls
 
 	unaryCalls sync.Pool // of *unaryCall, for further calls
-	worker     func()    // is work: a go statement with it allocates nothing
+	numbered   uint32    // calls of an original peer; of the read loop
+	crowded    bool      // the last of them found no room; of the read loop
 
 	mu       sync.Mutex
 	pending  map[uint32]responder // own calls by request id
 	answers  map[uint32]running   // calls of the peer that run, by the id of their stream
 	calls    int                  // how many
+	room     chan struct{}        // holds a token when calls has got less
 	queue    callQueue            // those that no worker has taken yet
+	ordered  callQueue            // those that are run one after the other
 	unsent   int                  // bytes of responses that are being sent
 	inFlight atomic.Int64         // own calls that wait, and those of the peer that run
 	draining bool
@@ -168,15 +178,17 @@ func NewConn(t muxio.Transport, cfg Config) (*Conn, error) {
 		return nil, err
 	}
 	c := &Conn{
-		cfg: cfg, pending: make(map[uint32]responder), answers: make(map[uint32]running),
-		idle: make(chan struct{}), going: make(chan struct{}), over: make(chan struct{}),
+		cfg: cfg, original: cfg.Layout.IsOriginal(), pending: make(map[uint32]responder), answers: make(map[uint32]running),
+		room: make(chan struct{}, 1), idle: make(chan struct{}), going: make(chan struct{}), over: make(chan struct{}),
 	}
-	c.worker = c.work
+	c.queue.init(c, false)
+	c.ordered.init(c, true)
 	base, cancel := context.WithCancel(context.Background())
 	c.base = WithPeer(base, c)
 	ready := make(chan struct{}) // the read loop may start before c.session is set
 	c.session, err = muxio.NewSession(t, muxio.Config{
 		Role:   cfg.Role,
+		Layout: cfg.Layout,
 		Limits: cfg.Limits,
 		Accept: func(s *muxio.RecvStream) muxio.Receiver {
 			<-ready
@@ -212,8 +224,9 @@ func (c *Conn) watch(cancel context.CancelFunc) {
 	}
 	c.mu.Lock()
 	c.ended = unavailable(cause)
-	pending, answers, waiting := c.pending, c.answers, c.queue.first
-	c.pending, c.answers, c.queue = nil, nil, callQueue{starting: c.queue.starting}
+	pending, answers := c.pending, c.answers
+	c.pending, c.answers = nil, nil
+	waiting, inOrder := c.queue.takeAllLocked(), c.ordered.takeAllLocked()
 	c.mu.Unlock()
 	cancel()
 	for _, a := range answers {
@@ -223,6 +236,7 @@ func (c *Conn) watch(cancel context.CancelFunc) {
 		p.abort(c.ended)
 	}
 	c.drop(waiting)
+	c.drop(inOrder)
 	c.running.Wait()
 	if c.cfg.Ended != nil {
 		c.cfg.Ended(c)
@@ -266,7 +280,11 @@ func (c *Conn) State() State {
 	return Open
 }
 
-// Ping measures the time to the peer and back.
+// IsOriginal tells whether the peer speaks the original protocol, by [Config.Layout].
+func (c *Conn) IsOriginal() bool { return c.original }
+
+// Ping measures the time to the peer and back. A peer of the original protocol has no
+// answer to it: the error is an [Unimplemented] one.
 func (c *Conn) Ping(ctx context.Context) (time.Duration, error) {
 	rtt, err := c.session.Ping(ctx)
 	return rtt, c.callError(err)
@@ -414,9 +432,8 @@ func (c *Conn) refusal() *Error {
 func (c *Conn) endCall(id uint32) {
 	c.mu.Lock()
 	delete(c.answers, id)
-	c.calls--
 	c.inFlight.Add(-1)
-	c.closeIfIdleLocked()
+	c.calledLocked()
 	c.mu.Unlock()
 }
 
@@ -433,8 +450,17 @@ func (c *Conn) holdAnswer(n int) {
 func (c *Conn) letAnswerGo(n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.calls--
 	c.sentLocked(n)
+	c.calledLocked()
+}
+
+// calledLocked takes note that one call less is running.
+func (c *Conn) calledLocked() {
+	c.calls--
+	select {
+	case c.room <- struct{}{}:
+	default:
+	}
 	c.closeIfIdleLocked()
 }
 
@@ -458,6 +484,8 @@ func (c *Conn) callError(err error) error {
 		return e
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return ErrorFrom(err)
+	case errors.Is(err, muxio.ErrOriginal):
+		return &Error{Code: Unimplemented, Message: err.Error()}
 	default:
 		return unavailable(err)
 	}

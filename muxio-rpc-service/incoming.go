@@ -80,13 +80,18 @@ func (in *incoming) route(h header) {
 		if !ok {
 			return
 		}
+		params := c.params(h)
 		h.metadata = nil // aliases the read buffer
 		if route.Unary == nil {
 			in.sink = c.startServerCall(h, in.stream, in.stream.ID(), route, f)
 			return
 		}
-		u := &unaryRequest{conn: c, id: in.stream.ID(), stream: in.stream, header: h, route: route, ctx: newCallContext(c, f)}
-		u.request.borrows, u.request.expected = true, f.size
+		u := &unaryRequest{conn: c, id: c.answerID(in.stream.ID()), stream: in.stream, header: h, route: route, ctx: newCallContext(c, f)}
+		u.request.borrows, u.request.expected, u.params = true, f.size, len(params) > 0
+		if e := u.request.add(c, params); e != nil {
+			u.refuse(e)
+			return
+		}
 		in.sink = u
 	case responseMessage:
 		if p := c.takePending(h.request); p != nil {
@@ -98,12 +103,18 @@ func (in *incoming) route(h header) {
 // routeCall finds what answers a call. It reports false when the call has been
 // refused.
 func (c *Conn) routeCall(h header, stream *muxio.RecvStream) (route Route, f fields, ok bool) {
+	if c.original {
+		c.awaitRoom()
+	}
 	if c.cfg.Handler != nil {
 		route, ok = c.cfg.Handler.Route(h.method)
 	}
 	if !ok {
 		c.refuse(h, stream, []byte{byte(statusNoMethod)})
 		return route, f, false
+	}
+	if c.original {
+		return route, f, c.routeOriginal(h, stream, route)
 	}
 	f, err := parseFields(h.metadata)
 	if err != nil {
@@ -143,13 +154,16 @@ func (c *Conn) wholeCall(id uint32, h header, request []byte) {
 		}
 		return
 	}
+	if len(request) == 0 {
+		request = c.params(h)
+	}
 	h.metadata = nil
 	if route.Inline && f.timeout == 0 && f.priority == muxio.Normal && f.metadata.Len() == 0 && !c.isBehind() {
 		c.answerInline(h, route, request)
 		return
 	}
 	u, _ := unaryRequests.Get().(*unaryRequest)
-	u.conn, u.id, u.header, u.route, u.ctx = c, id, h, route, newCallContext(c, f)
+	u.conn, u.id, u.header, u.route, u.ctx = c, c.answerID(id), h, route, newCallContext(c, f)
 	u.request.borrows = true
 	if e := u.request.add(c, request); e != nil {
 		u.refuse(e)

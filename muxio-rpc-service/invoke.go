@@ -82,7 +82,7 @@ func (c *Conn) invoke(ctx context.Context, method MethodID, request Message) ([]
 		return nil, err
 	}
 	f.size = announced(request.Len())
-	u.head = appendCallHeader(u.head[:0], u.id, method, f)
+	u.head = c.appendCallHeader(u.head[:0], u.id, method, f, request.Len())
 	err = c.session.SendMessage(ctx, u.id, f.priority, muxio.Body{
 		Prefix: u.head, Bytes: request.Bytes, More: request.More, Owner: request.Owner, End: true,
 	})
@@ -155,7 +155,7 @@ func (u *unaryCall) isSettled() bool {
 
 // open reads the header of the response.
 func (u *unaryCall) open(h header) error {
-	s, f, err := responseStatus(h)
+	s, f, err := u.conn.responseStatus(h)
 	if err != nil {
 		return err
 	}
@@ -187,7 +187,7 @@ func (u *unaryCall) respondWhole(h header, payload []byte) {
 	case u.status == statusOK:
 		u.response.bytes = append(make([]byte, 0, len(payload)), payload...)
 	default:
-		err = failure(u.status, payload)
+		err = u.conn.failure(u.status, payload)
 	}
 	u.finish(err)
 }
@@ -223,7 +223,7 @@ func (u *unaryCall) Data(p []byte) {
 // End implements sink.
 func (u *unaryCall) End() {
 	u.leave()
-	u.finish(failure(u.status, u.response.bytes))
+	u.finish(u.conn.failure(u.status, u.response.bytes))
 }
 
 // Cancel implements sink.

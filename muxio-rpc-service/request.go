@@ -16,6 +16,7 @@ type unaryRequest struct {
 	ctx     *callContext
 	route   Route
 	request buffer
+	params  bool          // request is what stood in the header, unless more follows
 	started bool          // it is in the queue, or was; of the read loop
 	next    *unaryRequest // in the queue
 }
@@ -26,6 +27,10 @@ var unaryRequests = sync.Pool{New: func() any { return new(unaryRequest) }}
 
 // Data implements sink.
 func (u *unaryRequest) Data(p []byte) {
+	if u.params {
+		u.params = false
+		u.request.clear(u.conn)
+	}
 	if e := u.request.add(u.conn, p); e != nil {
 		u.refuse(e)
 		return
@@ -111,11 +116,12 @@ func (u *unaryRequest) reply(head []byte, response Message, err error) {
 	body := muxio.Body{End: true}
 	f := fields{metadata: u.ctx.responseMetadata()}
 	if err != nil {
-		body.Prefix = appendResponseHeader(head, u.header, statusFail, f)
-		body.Bytes = AppendError(nil, answered(err))
+		failure := u.conn.appendFailure(nil, answered(err))
+		body.Prefix = u.conn.appendResponseHeader(head, u.header, status(failure[0]), f)
+		body.Bytes = failure[1:]
 	} else {
 		f.size = announced(n)
-		body.Prefix = appendResponseHeader(head, u.header, statusOK, f)
+		body.Prefix = u.conn.appendResponseHeader(head, u.header, statusOK, f)
 		body.Bytes, body.More, body.Owner = response.Bytes, response.More, response.Owner
 	}
 	if n > muxio.MaxImmediateBytes { // less is copied

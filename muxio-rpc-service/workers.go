@@ -6,70 +6,105 @@ package rpc
 // others wait starts the next one before it runs the handler, for that may block. A
 // worker that finds the queue empty ends. There are never more workers than calls
 // are running, which [Config.MaxCalls] bounds, and none takes a call while responses of
-// [Config.MaxUnsentBytes] wait to be sent.
+// [Config.MaxUnsentBytes] wait to be sent. Calls of methods that are [Route.Ordered] have
+// a queue of their own, with one worker at a time.
 
 // callQueue is guarded by the mutex of its connection.
 type callQueue struct {
+	conn        *Conn
 	first, last *unaryRequest
-	starting    bool // a worker was started that has not come yet
+	ordered     bool   // one worker at a time
+	starting    bool   // a worker was started that has not come yet; or, of an ordered one, that has not ended
+	worker      func() // is work: a go statement with it allocates nothing
 }
 
-// queueCall counts a call in and puts it into the queue, or returns why it is refused.
+func (q *callQueue) init(c *Conn, ordered bool) {
+	q.conn, q.ordered = c, ordered
+	q.worker = q.work
+}
+
+// queueCall counts a call in and puts it into its queue, or returns why it is refused.
 func (c *Conn) queueCall(u *unaryRequest) *Error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if e := c.beginLocked(u.id, u.ctx); e != nil {
 		return e
 	}
-	if c.queue.last == nil {
-		c.queue.first = u
-	} else {
-		c.queue.last.next = u
+	q := &c.queue
+	if u.route.Ordered {
+		q = &c.ordered
 	}
-	c.queue.last = u
-	c.startWorkerLocked()
+	if q.last == nil {
+		q.first = u
+	} else {
+		q.last.next = u
+	}
+	q.last = u
+	q.startWorkerLocked()
 	return nil
 }
 
+// takeAllLocked takes all calls out, which are linked, when the connection has ended.
+func (q *callQueue) takeAllLocked() *unaryRequest {
+	first := q.first
+	q.first, q.last = nil, nil
+	return first
+}
+
 // startWorkerLocked starts a worker if calls wait and none is on its way to them.
-func (c *Conn) startWorkerLocked() {
-	if c.queue.first == nil || c.queue.starting || c.ended != nil || c.unsent >= c.cfg.MaxUnsentBytes {
+func (q *callQueue) startWorkerLocked() {
+	c := q.conn
+	if q.first == nil || q.starting || c.ended != nil || c.unsent >= c.cfg.MaxUnsentBytes {
 		return
 	}
-	c.queue.starting = true
+	q.starting = true
 	c.running.Add(1)
-	go c.worker()
+	go q.worker()
 }
 
 // work is what a worker does: it answers calls until none waits. [Conn.Wait] waits for
 // it.
-func (c *Conn) work() {
-	defer c.running.Done()
+func (q *callQueue) work() {
+	defer q.conn.running.Done()
 	dst, head := borrowBlock(minBlockBytes), borrowBlock(minBlockBytes)
 	defer dst.giveBack()
 	defer head.giveBack()
-	for u := c.nextCall(true); u != nil; u = c.nextCall(false) {
+	defer q.leave()
+	for u := q.next(true); u != nil; u = q.next(false) {
 		u.run(dst.bytes[:0], head.bytes[:0])
 	}
 }
 
-// nextCall takes a call from the queue. fresh says that the worker has just started.
-func (c *Conn) nextCall(fresh bool) *unaryRequest {
+// next takes a call from the queue. fresh says that the worker has just started.
+func (q *callQueue) next(fresh bool) *unaryRequest {
+	c := q.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if fresh {
-		c.queue.starting = false
+	if fresh && !q.ordered {
+		q.starting = false
 	}
-	u := c.queue.first
+	u := q.first
 	if u == nil || c.unsent >= c.cfg.MaxUnsentBytes {
 		return nil
 	}
-	if c.queue.first = u.next; u.next == nil {
-		c.queue.last = nil
+	if q.first = u.next; u.next == nil {
+		q.last = nil
 	}
 	u.next = nil
-	c.startWorkerLocked()
+	q.startWorkerLocked()
 	return u
+}
+
+// leave makes room for the next worker of an ordered queue, also when a handler has
+// ended the goroutine.
+func (q *callQueue) leave() {
+	if !q.ordered {
+		return
+	}
+	q.conn.mu.Lock()
+	defer q.conn.mu.Unlock()
+	q.starting = false
+	q.startWorkerLocked()
 }
 
 // drop ends the calls that no worker has taken when the connection ends.
@@ -100,7 +135,8 @@ func (c *Conn) sent(n int) {
 
 func (c *Conn) sentLocked(n int) {
 	c.unsent -= n
-	c.startWorkerLocked()
+	c.queue.startWorkerLocked()
+	c.ordered.startWorkerLocked()
 }
 
 // isBehind tells whether the peer is to take responses before further calls are begun.

@@ -140,8 +140,12 @@ func (p *pings) forget(token uint64) {
 }
 
 // Ping measures the time to the peer and back, through the queues of both
-// sessions. Its errors are that of ctx and that with which the session ended.
+// sessions. Its errors are that of ctx, that with which the session ended, and
+// [ErrOriginal].
 func (s *Session) Ping(ctx context.Context) (time.Duration, error) {
+	if s.original {
+		return 0, ErrOriginal
+	}
 	done := make(chan time.Duration, 1)
 	token, err := s.ping(done)
 	if err != nil {
@@ -182,8 +186,12 @@ func appendGoAway(dst []byte, reason CloseReason) []byte {
 }
 
 // GoAway tells the peer that this end accepts no new calls; what is in flight
-// goes on. Of several only the first has an effect at the other end.
+// goes on. Of several only the first has an effect at the other end. A peer that
+// speaks the original protocol cannot be told, which is no error.
 func (s *Session) GoAway(reason CloseReason) error {
+	if s.original {
+		return nil
+	}
 	return s.out.control(connectionID, GoAway, appendGoAway(nil, reason))
 }
 

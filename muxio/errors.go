@@ -15,6 +15,8 @@ var (
 	ErrStopped = errors.New("muxio: stream stopped")
 	// ErrStreamEnded reports a send on a stream that was ended or cancelled.
 	ErrStreamEnded = errors.New("muxio: send on an ended stream")
+	// ErrOriginal reports what a peer of the original protocol does not have.
+	ErrOriginal = errors.New("muxio: not in the original protocol")
 )
 
 // CloseError reports that a connection was closed for another reason than

@@ -58,10 +58,9 @@ func (f Frame) isMisnumbered() bool {
 	return f.Seq != 0
 }
 
-// Layout is the arrangement of a frame's header, as a value, so that releases
-// with different headers can be served by one session implementation.
-//
-// All numbers are little-endian. Every layout starts with the same 13 bytes:
+// Layout is how frames stand on the wire, as a value, so that releases with different
+// ones can be served by one session implementation. All numbers are little-endian, and
+// every layout starts with the same 13 bytes:
 //
 //	| len u32 | stream u32 | seq u32 | kind u8 |
 //
@@ -70,9 +69,11 @@ type Layout struct {
 	// headerBytes is the full size of the header; what lies between the 13
 	// common bytes and the payload is written as zeros and not read.
 	headerBytes int
+	// original says that the peer speaks the protocol from before muxio.v1.
+	original bool
 }
 
-// Layout13 is the current header: the 13 common bytes and nothing else.
+// Layout13 is that of muxio.v1: the 13 common bytes and nothing else.
 var Layout13 = Layout{headerBytes: commonHeaderBytes}
 
 const commonHeaderBytes = 13
@@ -106,7 +107,7 @@ func (l Layout) Parse(b []byte, maxPayloadBytes int) (f Frame, rest []byte, ok b
 		return f, b, false, nil
 	}
 	f, n := l.parseHeader(b)
-	if f.Kind > GoAway || f.Kind > Cancel && f.Kind < Credit {
+	if !l.knows(f.Kind) {
 		return f, b, false, violation(CloseProtocolError, "frame of unknown kind %d", f.Kind)
 	}
 	if n > maxPayloadBytes {
@@ -117,7 +118,15 @@ func (l Layout) Parse(b []byte, maxPayloadBytes int) (f Frame, rest []byte, ok b
 	}
 	end := l.headerBytes + n
 	f.Payload = b[l.headerBytes:end:end]
+	if l.original {
+		f.Payload = originalPayload(f)
+	}
 	return f, b[end:], true, nil
+}
+
+// knows tells whether frames of the layout may have the kind, as parseHeader returns it.
+func (l Layout) knows(k Kind) bool {
+	return k <= Cancel || !l.original && k >= Credit && k <= GoAway
 }
 
 // parseHeader reads a header, which b holds, and the size of the payload.
@@ -126,5 +135,8 @@ func (l Layout) parseHeader(b []byte) (f Frame, payloadBytes int) {
 	f.Stream = binary.LittleEndian.Uint32(b[4:])
 	f.Seq = binary.LittleEndian.Uint32(b[8:])
 	f.Kind = Kind(b[12])
+	if l.original {
+		f.Kind, f.Seq = originalKind(f)
+	}
 	return f, int(min(n, math.MaxInt32)) // no limit allows as much
 }

@@ -39,8 +39,8 @@ func (s *Session) SendMessageNow(id uint32, body Body) error {
 		return fmt.Errorf("muxio: %d bytes to send immediately, limit is %d", n, MaxImmediateBytes)
 	}
 	q := s.out
-	size := n + 2*q.layout.HeaderBytes()
 	q.mu.Lock()
+	size := n + 2*q.layout.HeaderBytes()
 	err := q.reserveControlLocked(size)
 	switch {
 	case err != nil:
@@ -103,7 +103,8 @@ func (q *outbound) messageLocked(id uint32, body *Body, n int) {
 	q.headerLocked(id, 1, End, 0)
 }
 
-// CancelMessage asks the peer to give up the work on a message that was sent.
+// CancelMessage asks the peer to give up the work on a message that was sent. One that
+// speaks the original protocol is not asked when all of the message has been sent.
 func (s *Session) CancelMessage(id, code uint32) {
 	q := s.out
 	q.mu.Lock()
@@ -112,7 +113,10 @@ func (s *Session) CancelMessage(id, code uint32) {
 		w.Cancel(code)
 		return
 	}
-	err := q.cancelLocked(id, code)
+	var err error
+	if !s.original {
+		err = q.cancelLocked(id, 0, code)
+	}
 	q.unlockAndWake()
 	s.check(err)
 }

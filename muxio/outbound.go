@@ -109,6 +109,9 @@ type outbound struct {
 }
 
 func newOutbound(layout Layout, limits Limits) *outbound {
+	if layout == LayoutOriginal {
+		layout = LayoutOriginal13 // until the peer has said which one
+	}
 	return &outbound{
 		layout: layout, limits: limits,
 		wake:    make(chan struct{}, 1),
@@ -117,6 +120,13 @@ func newOutbound(layout Layout, limits Limits) *outbound {
 		senders: make(map[uint32]*SendStream), heldIDs: make(map[uint32]struct{}),
 		slots: slots{most: MinStreams},
 	}
+}
+
+// setLayout says how frames are to stand on the wire from now on.
+func (q *outbound) setLayout(l Layout) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.layout = l
 }
 
 // cork keeps what the read loop sends until uncork: the answers to what came

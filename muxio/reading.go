@@ -6,6 +6,7 @@ import "time"
 // sequence: messages of the transport, and the parts in which they come, may end
 // anywhere.
 type reading struct {
+	layout Layout
 	carry  []byte      // the beginning of a frame
 	stream *RecvStream // of the frame whose payload is being delivered in parts
 	left   int         // bytes of that payload still to come
@@ -30,6 +31,9 @@ func (s *Session) readMessages() error {
 			s.reading.messages = false
 			s.shared.Store(time.Now().UnixNano())
 		}
+		if s.acknowledger != nil && s.unfinished > 0 {
+			s.acknowledger.Acknowledge()
+		}
 	}
 }
 
@@ -45,6 +49,8 @@ func (s *Session) take(b []byte) error {
 	for len(b) > 0 {
 		var err error
 		switch {
+		case in.layout == LayoutOriginal:
+			b, err = s.recognise(b)
 		case in.left > 0:
 			b, err = s.continuePayload(b)
 		case len(in.carry) > 0:
@@ -59,9 +65,32 @@ func (s *Session) take(b []byte) error {
 	return nil
 }
 
+// recognise finds out the layout of the peer. It returns the bytes to go on with: all that
+// have come, or none when they do not tell yet.
+func (s *Session) recognise(b []byte) ([]byte, error) {
+	in := &s.reading
+	if len(in.carry) > 0 {
+		in.carry = append(in.carry, b...)
+		b = in.carry
+	}
+	layout, ok, err := recogniseLayout(b, s.limits.MaxFrameBytes)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		if len(in.carry) == 0 {
+			in.carry = append(in.carry, b...)
+		}
+		return nil, nil
+	}
+	in.layout, in.carry = layout, nil
+	s.out.setLayout(layout)
+	return b, nil
+}
+
 // takeFrame deals with the frame with which b begins and returns what follows it.
 func (s *Session) takeFrame(b []byte) ([]byte, error) {
-	f, rest, ok, err := s.layout.Parse(b, s.limits.MaxFrameBytes)
+	f, rest, ok, err := s.reading.layout.Parse(b, s.limits.MaxFrameBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -79,15 +108,15 @@ func (s *Session) takeFrame(b []byte) ([]byte, error) {
 // b, deals with it, and returns what follows.
 func (s *Session) takeCarried(b []byte) ([]byte, error) {
 	in := &s.reading
-	need := s.layout.HeaderBytes()
+	need := s.reading.layout.HeaderBytes()
 	if len(in.carry) >= need {
-		_, payload := s.layout.parseHeader(in.carry)
+		_, payload := s.reading.layout.parseHeader(in.carry)
 		need += payload
 	}
 	n := min(need-len(in.carry), len(b))
 	in.carry = append(in.carry, b[:n]...)
 	b = b[n:]
-	f, _, ok, err := s.layout.Parse(in.carry, s.limits.MaxFrameBytes)
+	f, _, ok, err := s.reading.layout.Parse(in.carry, s.limits.MaxFrameBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -115,11 +144,11 @@ const (
 // beginPayload delivers what is there of the payload of a frame that has not come
 // as a whole, if its stream can take it. b begins with the frame.
 func (s *Session) beginPayload(b []byte) (bool, error) {
-	header := s.layout.HeaderBytes()
+	header := s.reading.layout.HeaderBytes()
 	if len(b) < header {
 		return false, nil
 	}
-	f, n := s.layout.parseHeader(b)
+	f, n := s.reading.layout.parseHeader(b)
 	if n < partBytes || f.Kind > Data || !s.isIncoming(f) {
 		return false, nil
 	}

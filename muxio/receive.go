@@ -57,6 +57,9 @@ const grantBytes = ChunkBytes
 
 func (s *Session) newReceiver(id uint32) *RecvStream {
 	size := int64(s.limits.StreamWindow)
+	if s.original {
+		size = unlimited.streamWindow
+	}
 	return &RecvStream{session: s, id: id, window: size, size: size}
 }
 
@@ -68,7 +71,7 @@ func (r *RecvStream) ID() uint32 { return r.id }
 // and may be called from any goroutine; after Release, and on a nil RecvStream, it
 // does nothing.
 func (r *RecvStream) Grant(n int) {
-	if n <= 0 || r == nil {
+	if n <= 0 || r == nil || r.session.original {
 		return
 	}
 	r.mu.Lock()
@@ -297,9 +300,11 @@ func (r *RecvStream) end(n int) error {
 		return violation(CloseProtocolError, "stream %d: frame after its end", r.id)
 	}
 	r.finished()
-	if r.isReleased() {
+	released := r.isReleased()
+	if released || r.session.original { // whose peers may use the id again at once
 		r.session.forget(r)
-	} else {
+	}
+	if !released {
 		r.receiver.End()
 	}
 	return nil
@@ -322,7 +327,7 @@ func (s *Session) received(n int64) error {
 
 // dealt gives room for n bytes back to the connection, in larger steps.
 func (s *Session) dealt(n int64) {
-	if n <= 0 || s.pending.Add(n) < int64(s.limits.ConnWindow)/4 {
+	if n <= 0 || s.original || s.pending.Add(n) < int64(s.limits.ConnWindow)/4 {
 		return
 	}
 	if total := s.pending.Swap(0); total > 0 {

@@ -265,12 +265,12 @@ func (w *SendStream) Cancel(code uint32) {
 	w.Stop()
 	q := w.q
 	q.mu.Lock()
-	tellPeer := !w.cancelled && w.seq > 0
+	tellPeer := !w.cancelled && w.seq > 0 && !(w.ended && w.session.original)
 	w.cancelled = true
 	w.unregisterLocked()
 	var err error
 	if tellPeer {
-		err = q.cancelLocked(w.id, code)
+		err = q.cancelLocked(w.id, w.seq, code)
 	}
 	q.unlockAndWake()
 	w.session.check(err)
@@ -286,8 +286,12 @@ func (w *SendStream) CancelUnlessEnded(code uint32) {
 	}
 }
 
-// cancelLocked queues a Cancel frame.
-func (q *outbound) cancelLocked(id, code uint32) error {
+// cancelLocked queues a Cancel frame for a stream of which seq frames were sent. In the
+// original protocol it counts like the others, and has no code.
+func (q *outbound) cancelLocked(id, seq, code uint32) error {
+	if q.layout.original {
+		return q.controlLocked(id, seq, Cancel, nil)
+	}
 	if code == 0 {
 		return q.controlLocked(id, 0, Cancel, nil)
 	}

@@ -17,7 +17,9 @@ const CloseFlushTimeout = 5 * time.Second
 type Config struct {
 	// Role says which half of the id space this end allocates from.
 	Role Role
-	// Layout is the frame header; the zero value means [Layout13].
+	// Layout is how frames stand on the wire; the zero value means [Layout13].
+	// With an original one, such as [LayoutOriginal], the session speaks the
+	// protocol from before muxio.v1.
 	Layout Layout
 	// Limits bounds the session; zero fields take their defaults.
 	Limits Limits
@@ -52,7 +54,7 @@ type Config struct {
 // Methods are safe for concurrent use.
 type Session struct {
 	transport Transport
-	layout    Layout
+	original  bool // the protocol is the original one
 	role      Role
 	limits    Limits
 	cfg       Config
@@ -69,6 +71,8 @@ type Session struct {
 	pings   pings
 
 	pieces [][]byte // of who writes: scratch
+
+	acknowledger Acknowledger // nil unless the peer needs one
 
 	// Of the read loop.
 	reading    reading
@@ -98,7 +102,7 @@ func NewSession(t Transport, cfg Config) (*Session, error) {
 	}
 	s := &Session{
 		transport: t,
-		layout:    cfg.Layout,
+		original:  cfg.Layout.original,
 		role:      cfg.Role,
 		limits:    limits,
 		cfg:       cfg,
@@ -107,10 +111,18 @@ func NewSession(t Transport, cfg Config) (*Session, error) {
 		closed:    make(chan struct{}),
 		receivers: make(map[uint32]*RecvStream),
 	}
-	s.window.Store(int64(limits.ConnWindow))
+	s.reading.layout = cfg.Layout
 	s.out.moreSoon = cfg.MoreSoon
-	if err := s.out.control(connectionID, Settings, appendSettings(nil, limits.settings())); err != nil {
-		return nil, err
+	if s.original {
+		s.settled = true
+		s.window.Store(unlimited.connWindow)
+		s.out.settled(unlimited)
+		s.acknowledger, _ = t.(Acknowledger)
+	} else {
+		s.window.Store(int64(limits.ConnWindow))
+		if err := s.out.control(connectionID, Settings, appendSettings(nil, limits.settings())); err != nil {
+			return nil, err
+		}
 	}
 	s.loops.Add(2)
 	go s.readLoop()
@@ -211,6 +223,7 @@ func (s *Session) dispatch(f Frame, rest []byte) ([]byte, error) {
 		return rest, err
 	}
 	switch {
+	case s.original: // every frame is of a stream of the peer
 	case f.Kind > Credit || f.Stream|responderBit == connectionID: // neither half has the last id
 		return rest, s.connectionFrame(f)
 	case f.Kind == Credit && !s.isIncoming(f):
@@ -224,7 +237,7 @@ func (s *Session) dispatch(f Frame, rest []byte) ([]byte, error) {
 	}
 	if f.Kind == Cancel { // of a stream that is finished
 		cause, err := canceled(f)
-		if err == nil && s.cfg.Canceled != nil {
+		if err == nil && s.cfg.Canceled != nil && !s.original { // whose ids may be in use again
 			s.cfg.Canceled(f.Stream, cause)
 		}
 		return rest, err
@@ -244,6 +257,9 @@ func (s *Session) dispatch(f Frame, rest []byte) ([]byte, error) {
 
 // isIncoming tells whether f is of a stream that the peer opened.
 func (s *Session) isIncoming(f Frame) bool {
+	if s.original {
+		return true
+	}
 	return f.Stream&responderBit != 0 != (s.role == Responder) && f.Stream|responderBit != connectionID
 }
 
@@ -285,7 +301,7 @@ func (s *Session) wholeMessage(f Frame, rest []byte) (after []byte, ok bool) {
 	if s.cfg.Message == nil || f.Kind != Open || len(f.Payload) > InitialCredit {
 		return rest, false
 	}
-	end, after, ok, err := s.layout.Parse(rest, 0)
+	end, after, ok, err := s.reading.layout.Parse(rest, 0)
 	if !ok || err != nil || end.Kind != End || end.Stream != f.Stream || end.Seq != 1 {
 		return rest, false
 	}

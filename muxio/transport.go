@@ -27,6 +27,16 @@ type Transport interface {
 	Close(reason CloseReason) error
 }
 
+// Acknowledger is a [Transport] that can tell the peer's system at once that its bytes
+// have come. Peers of the original protocol send the last frame of a message by itself,
+// and their systems may keep it back until the frames before are acknowledged, which
+// takes 40 ms and more where nothing is to be sent.
+type Acknowledger interface {
+	// Acknowledge acknowledges what has been received. It is called from the
+	// goroutine that reads.
+	Acknowledge()
+}
+
 // CloseCode says why a connection ended. The numbers are those of RFC 6455
 // section 7.4.1, so that a WebSocket transport can send them unchanged.
 type CloseCode uint16
