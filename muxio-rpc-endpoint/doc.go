@@ -18,9 +18,10 @@
 // is or wraps one keeps its code, reason and message; context errors become
 // [rpc.Canceled] and [rpc.DeadlineExceeded]; any other error becomes
 // [rpc.Unknown] with its text. A request that does not parse is answered with
-// [rpc.InvalidArgument], a response that cannot be encoded with [rpc.Internal].
-// A handler that panics fails its own call with [rpc.Internal]; the panic value
-// and the stack go to the log of this end only.
+// [rpc.InvalidArgument], unless the codec fails with an [rpc.Error] of its own; a
+// response that cannot be encoded with [rpc.Internal]. A handler that panics fails
+// its own call with [rpc.Internal]; the panic value and the stack go to the log of
+// this end only.
 //
 // # Lifetime
 //

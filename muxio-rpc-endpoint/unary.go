@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"context"
+	"errors"
 
 	rpc "github.com/simd-drive/go/muxio-rpc-service"
 )
@@ -39,6 +40,10 @@ type HandleOption func(*rpc.Route)
 // nothing else is received on its connection. Its context carries neither metadata
 // nor a deadline: calls that have them are handed over all the same.
 func Inline() HandleOption { return func(r *rpc.Route) { r.Inline = true } }
+
+// Ordered lets the calls of a method run one after the other, in the order in which they
+// came in on their connection, together with those of other ordered methods.
+func Ordered() HandleOption { return func(r *rpc.Route) { r.Ordered = true } }
 
 // unary answers the calls of one method.
 type unary[Req, Resp any] struct {
@@ -99,7 +104,17 @@ func (u *unary[Req, Resp]) answer(ctx context.Context, request, dst []byte) (msg
 func parseRequest[T any](codec rpc.Codec[T], name string, b []byte) (T, error) {
 	v, err := codec.Parse(b)
 	if err != nil {
-		err = rpc.Errorf(rpc.InvalidArgument, "parse the request of %s: %v", name, err)
+		err = unparsed(name, err)
 	}
 	return v, err
+}
+
+// unparsed returns what the caller is told of a request that its codec refused; a codec may
+// say it by an [rpc.Error].
+func unparsed(name string, err error) error {
+	var told *rpc.Error
+	if errors.As(err, &told) {
+		return told
+	}
+	return rpc.Errorf(rpc.InvalidArgument, "parse the request of %s: %v", name, err)
 }

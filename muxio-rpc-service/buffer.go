@@ -23,21 +23,26 @@ const firstBufferBytes = 1 << 20
 type buffer struct {
 	bytes    []byte
 	expected int64  // as the peer announced, 0 if it did not
+	reserved int    // of the connection's budget, for the memory behind bytes
 	borrows  bool   // the memory is pooled: bytes are valid until free
 	block    *block // where they are then; nil if they are too long
 }
 
 // grow makes room for n more bytes, for all that is expected if it is not much more
-// than is there.
-func (b *buffer) grow(n int) {
+// than is there. It reports false when the budget does not allow it.
+func (b *buffer) grow(c *Conn, n int) bool {
 	need := len(b.bytes) + n
 	if need <= cap(b.bytes) {
-		return
+		return true
 	}
-	room := max(need, 2*cap(b.bytes))
+	room := max(need, min(2*cap(b.bytes), c.cfg.MaxMessageBytes))
 	if b.expected > 0 {
 		room = max(need, int(min(b.expected, max(firstBufferBytes, 4*int64(need)))))
 	}
+	if !c.reserve(room - b.reserved) {
+		return false
+	}
+	b.reserved = room
 	var next *block
 	var grown []byte
 	if b.borrows && room <= maxBlockBytes {
@@ -49,6 +54,7 @@ func (b *buffer) grow(n int) {
 	copy(grown, b.bytes)
 	b.block.giveBack()
 	b.bytes, b.block = grown, next
+	return true
 }
 
 // add appends p, or returns why it may not.
@@ -56,22 +62,21 @@ func (b *buffer) add(c *Conn, p []byte) *Error {
 	if len(b.bytes)+len(p) > c.cfg.MaxMessageBytes {
 		return Errorf(ResourceExhausted, "message of more than %d bytes, limit MaxMessageBytes", c.cfg.MaxMessageBytes)
 	}
-	if !c.reserve(len(p)) {
+	if !b.grow(c, len(p)) {
 		return Errorf(ResourceExhausted, "messages being received exceed %d bytes, limit MaxBufferedBytes", c.cfg.MaxBufferedBytes)
 	}
-	b.grow(len(p))
 	b.bytes = append(b.bytes, p...)
 	return nil
 }
 
 // clear takes back what was added.
-func (b *buffer) clear(c *Conn) {
-	b.settle(c)
-	b.bytes = b.bytes[:0]
-}
+func (b *buffer) clear() { b.bytes = b.bytes[:0] }
 
 // settle gives the budget back; the bytes stay.
-func (b *buffer) settle(c *Conn) { c.buffered.Add(int64(-len(b.bytes))) }
+func (b *buffer) settle(c *Conn) {
+	c.buffered.Add(int64(-b.reserved))
+	b.reserved = 0
+}
 
 // free gives the budget and the memory back.
 func (b *buffer) free(c *Conn) {

@@ -43,8 +43,8 @@ type Config struct {
 	// MaxCalls bounds the calls of the peer that run at a time; further ones
 	// fail with [ResourceExhausted]. 0 means [DefaultMaxCalls].
 	MaxCalls int
-	// MaxBufferedBytes bounds the unary requests and responses of the whole
-	// connection that are being received, together; what exceeds it fails
+	// MaxBufferedBytes bounds the memory of unary requests and responses of the
+	// whole connection that are being received, together; what exceeds it fails
 	// with [ResourceExhausted]. 0 means [DefaultMaxBufferedBytes].
 	MaxBufferedBytes int
 	// MaxUnsentBytes bounds the unary responses that wait to be sent because the

@@ -29,7 +29,7 @@ var unaryRequests = sync.Pool{New: func() any { return new(unaryRequest) }}
 func (u *unaryRequest) Data(p []byte) {
 	if u.params {
 		u.params = false
-		u.request.clear(u.conn)
+		u.request.clear()
 	}
 	if e := u.request.add(u.conn, p); e != nil {
 		u.refuse(e)

@@ -8,8 +8,12 @@ import (
 // Client is the dialing end of a connection. Its methods are safe for
 // concurrent use.
 type Client struct {
-	conn *rpc.Conn
+	conn     *rpc.Conn
+	protocol Protocol
 }
+
+// Protocol returns what the connection speaks: anything but [Negotiated].
+func (c *Client) Protocol() Protocol { return c.protocol }
 
 // Conn returns the connection, on which calls are made.
 func (c *Client) Conn() *rpc.Conn { return c.conn }

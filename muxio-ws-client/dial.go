@@ -12,14 +12,15 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/simd-drive/go/muxio"
 	rpc "github.com/simd-drive/go/muxio-rpc-service"
 	"github.com/simd-drive/go/muxio/wsconn"
 )
 
 // Dial opens a connection to rawURL, which has the scheme ws or wss. ctx bounds
 // the handshake only. It fails with [ErrBadURL], with a [*HandshakeError] when
-// the other end answered but did not accept, and otherwise with an error that
-// wraps the network's or that of TLS.
+// the other end answered but did not accept, with [ErrNoAnswer] when it accepted and
+// does not answer, and otherwise with an error that wraps the network's or that of TLS.
 func Dial(ctx context.Context, rawURL string, opts Options) (*Client, error) {
 	u, err := parseURL(rawURL)
 	if err != nil {
@@ -29,11 +30,20 @@ func Dial(ctx context.Context, rawURL string, opts Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, err := rpc.NewConn(wsconn.New(ws, opts.transport()), opts.conn())
+	cfg, spoken := opts.conn(), opts.Protocol.chosen(ws.Subprotocol())
+	cfg.Layout = spoken.layout()
+	conn, err := rpc.NewConn(wsconn.New(ws, opts.transport()), cfg)
 	if err != nil {
 		return nil, fmt.Errorf("wsclient: %w", err)
 	}
-	return &Client{conn: conn}, nil
+	if conn.IsOriginal() {
+		if err := probe(ctx, conn, spoken); err != nil {
+			_ = conn.Close(muxio.CloseReason{Code: muxio.CloseGoingAway, Text: "no answer"})
+			conn.Wait()
+			return nil, err
+		}
+	}
+	return &Client{conn: conn, protocol: spoken}, nil
 }
 
 // parseURL accepts what RFC 6455 section 3 allows, and says what is wrong with
@@ -81,7 +91,7 @@ func handshake(ctx context.Context, u *url.URL, opts Options) (*websocket.Conn, 
 	case err != nil:
 		return nil, fmt.Errorf("wsclient: dial %s: %w", u.Redacted(), err)
 	}
-	if reason := unfit(resp, ws.Subprotocol()); reason != "" {
+	if reason := unfit(resp, ws.Subprotocol(), opts.Protocol); reason != "" {
 		_ = ws.Close()
 		return nil, &HandshakeError{URL: u.Redacted(), StatusCode: resp.StatusCode, Header: resp.Header, Reason: reason}
 	}
@@ -94,14 +104,17 @@ var unusedBuffers sync.Pool
 
 // newDialer returns what opens WebSockets over connections that dial makes.
 func newDialer(dial func(ctx context.Context, network, addr string) (net.Conn, error), opts Options) *websocket.Dialer {
-	return &websocket.Dialer{
+	d := &websocket.Dialer{
 		NetDialContext:  dial,
 		TLSClientConfig: opts.TLS,
 		ReadBufferSize:  bufferBytes,
 		WriteBufferSize: bufferBytes,
 		WriteBufferPool: &unusedBuffers,
-		Subprotocols:    []string{wsconn.Subprotocol},
 	}
+	if opts.Protocol.offers() {
+		d.Subprotocols = []string{wsconn.Subprotocol}
+	}
+	return d
 }
 
 // refusal describes a response that did not open a WebSocket.
@@ -122,11 +135,13 @@ func refusal(u *url.URL, resp *http.Response) *HandshakeError {
 }
 
 // unfit says why an open WebSocket cannot be used, or nothing.
-func unfit(resp *http.Response, subprotocol string) string {
+func unfit(resp *http.Response, subprotocol string, p Protocol) string {
 	switch {
-	case subprotocol == "":
+	case subprotocol == "" && p == Native:
 		return "the server did not select the subprotocol " + wsconn.Subprotocol
-	case subprotocol != wsconn.Subprotocol:
+	case subprotocol != "" && !p.offers():
+		return fmt.Sprintf("the server selected the subprotocol %q, asked for was none", subprotocol)
+	case subprotocol != "" && subprotocol != wsconn.Subprotocol:
 		return fmt.Sprintf("the server selected the subprotocol %q, asked for was %s", subprotocol, wsconn.Subprotocol)
 	case resp.Header.Get("Sec-WebSocket-Extensions") != "":
 		// Compression would evade the limit on the size of messages.

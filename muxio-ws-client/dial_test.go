@@ -84,7 +84,7 @@ func TestRefusedHandshakes(t *testing.T) {
 			w.Header().Set("Sec-Websocket-Accept", "wrong")
 			w.WriteHeader(http.StatusSwitchingProtocols)
 		}, 101, "not a valid WebSocket handshake", ""},
-		{"no subprotocol", upgrade(websocket.Upgrader{}, nil), 101, "did not select the subprotocol muxio.v1", ""},
+		{"no subprotocol", upgrade(websocket.Upgrader{}, nil), 101, "did not select the subprotocol muxio.v1", ""}, // wanted is Native
 		{
 			"other subprotocol", upgrade(websocket.Upgrader{}, http.Header{"Sec-Websocket-Protocol": {"chat"}}),
 			101, `selected the subprotocol "chat"`, "",
@@ -96,7 +96,7 @@ func TestRefusedHandshakes(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := wsclient.Dial(t.Context(), serve(t, tt.serve), wsclient.Options{})
+			_, err := wsclient.Dial(t.Context(), serve(t, tt.serve), wsclient.Options{Protocol: wsclient.Native})
 			var refused *wsclient.HandshakeError
 			if !errors.As(err, &refused) {
 				t.Fatalf("Dial: %v", err)

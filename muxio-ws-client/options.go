@@ -29,6 +29,8 @@ const (
 
 // Options sets up a [Client]. The zero value is ready to use.
 type Options struct {
+	// Protocol is what is spoken with the server; the zero value is [Negotiated].
+	Protocol Protocol
 	// Header is sent with the handshake, for instance Authorization.
 	Header http.Header
 	// TLS configures wss connections; nil verifies the server against the

@@ -21,7 +21,7 @@ var readerAttacks = []attack{
 	{"1,000,000 small responses, not read", 0, neverReadMany(victimEcho.ID(), 1_000_000), "closed", 64},
 	{"1,000,000 refusals, not read", 0, neverReadMany(12345, 1_000_000), "closed", 64},
 	{"500 downloads without end, not read", 0, func(t *testing.T, v *victim) string {
-		return unread(t, v, func(p *intruder) []byte { return p.call(victimDown.ID(), []byte{1}) }, 500)
+		return unread(intrude(t, v.url), func(p *intruder) []byte { return p.call(victimDown.ID(), []byte{1}) }, 500)
 	}, "closed", 32},
 	{"10 downloads without end, read, no room granted", 0, func(t *testing.T, v *victim) string {
 		p := intrude(t, v.url)
@@ -46,7 +46,7 @@ var readerAttacks = []attack{
 // neverRead returns an attack that makes calls and reads none of the responses.
 func neverRead(method rpc.MethodID, calls int) func(*testing.T, *victim) string {
 	return func(t *testing.T, v *victim) string {
-		return unread(t, v, func(p *intruder) []byte { return p.call(method, nil) }, calls)
+		return unread(intrude(t, v.url), func(p *intruder) []byte { return p.call(method, nil) }, calls)
 	}
 }
 
@@ -54,7 +54,7 @@ func neverRead(method rpc.MethodID, calls int) func(*testing.T, *victim) string 
 func neverReadMany(method rpc.MethodID, calls int) func(*testing.T, *victim) string {
 	const together = 1000
 	return func(t *testing.T, v *victim) string {
-		return unread(t, v, func(p *intruder) []byte {
+		return unread(intrude(t, v.url), func(p *intruder) []byte {
 			return several(together, func(int) []byte { return p.call(method, nil) })
 		}, calls/together)
 	}
@@ -62,9 +62,8 @@ func neverReadMany(method rpc.MethodID, calls int) func(*testing.T, *victim) str
 
 // unread sends messages without reading, and reads when the server must have given the
 // connection up.
-func unread(t *testing.T, v *victim, message func(*intruder) []byte, n int) string {
-	t.Helper()
-	p := intrude(t, v.url)
+func unread(p *intruder, message func(*intruder) []byte, n int) string {
+	p.t.Helper()
 	_ = p.ws.SetWriteDeadline(time.Now().Add(30 * time.Second)) // a slow machine needs its time to fill all buffers
 	sent := true
 	for i := 0; i < n && sent; i++ {

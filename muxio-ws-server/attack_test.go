@@ -33,8 +33,10 @@ func TestAttacks(t *testing.T) {
 			if got != a.want && a.want != "" && (a.want != "closed" || !strings.HasPrefix(got, a.want)) {
 				t.Errorf("%s, want %s", got, a.want)
 			}
-			if got := intrude(t, v.url).wantEcho(); got != "goes on" {
-				t.Errorf("the next connection: %s", got)
+			for _, next := range []*intruder{intrude(t, v.url), intrudeOriginal(t, v.url)} {
+				if got := next.wantEcho(); got != "goes on" {
+					t.Errorf("the next connection: %s", got)
+				}
 			}
 			grown := v.grownKiB()
 			if grown > a.mostMiB<<10 && !raceDetector {
@@ -50,7 +52,7 @@ func TestAttacks(t *testing.T) {
 }
 
 func attacks() (all []attack) {
-	for _, list := range [][]attack{frameAttacks, callAttacks, readerAttacks, timeAttacks} {
+	for _, list := range [][]attack{frameAttacks, callAttacks, readerAttacks, timeAttacks, originalAttacks} {
 		all = append(all, list...)
 	}
 	return all

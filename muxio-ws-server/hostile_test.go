@@ -22,9 +22,9 @@ import (
 
 // rawDial opens a WebSocket below the RPC layer, so that a test can send what
 // no client would.
-func rawDial(t *testing.T, url string) *websocket.Conn {
+func rawDial(t *testing.T, url string, subprotocols ...string) *websocket.Conn {
 	t.Helper()
-	dialer := websocket.Dialer{Subprotocols: []string{wsconn.Subprotocol}}
+	dialer := websocket.Dialer{Subprotocols: subprotocols}
 	ws, resp, err := dialer.DialContext(t.Context(), url, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +67,7 @@ func TestHostileBytes(t *testing.T) {
 	_, url := serve(t, wsserver.Options{Handler: echo{}})
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			ws := rawDial(t, url)
+			ws := rawDial(t, url, wsconn.Subprotocol)
 			raw := append(bytes.Clone(tt.bytes), make([]byte, 8)...) // a mask, where it is missing
 			if _, err := ws.NetConn().Write(raw); err != nil {
 				t.Fatal(err)
@@ -133,7 +133,7 @@ func TestFramesCutInOddWays(t *testing.T) {
 	_, url := serve(t, wsserver.Options{Handler: echo{}})
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			ws := rawDial(t, url)
+			ws := rawDial(t, url, wsconn.Subprotocol)
 			transport := rawTransport{wsconn.New(ws, wsconn.Config{Masks: true}), func(message []byte) error {
 				return tt.write(ws.NetConn(), message)
 			}}

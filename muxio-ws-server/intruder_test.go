@@ -13,6 +13,7 @@ import (
 
 	"github.com/simd-drive/go/muxio"
 	rpc "github.com/simd-drive/go/muxio-rpc-service"
+	"github.com/simd-drive/go/muxio/wsconn"
 )
 
 // intruder is a connection that sends what it likes.
@@ -28,9 +29,15 @@ const connectionID = 1<<32 - 1
 // intrude connects and says the settings.
 func intrude(t *testing.T, url string) *intruder {
 	t.Helper()
-	p := &intruder{t: t, ws: rawDial(t, url)}
+	p := &intruder{t: t, ws: rawDial(t, url, wsconn.Subprotocol)}
 	p.send(frame(connectionID, 0, muxio.Settings, nil))
 	return p
+}
+
+// intrudeOriginal connects as a client of the original protocol does.
+func intrudeOriginal(t *testing.T, url string) *intruder {
+	t.Helper()
+	return &intruder{t: t, ws: rawDial(t, url)}
 }
 
 // frame returns one frame.
@@ -103,28 +110,46 @@ func (p *intruder) wantEcho() string {
 // answer reads until the response to a request is complete, and returns it.
 func (p *intruder) answer(request uint32) (response []byte, err error) {
 	got := map[uint32][]byte{}
+	err = p.read(func(f muxio.Frame) bool {
+		if f.Kind == muxio.Open || f.Kind == muxio.Data {
+			got[f.Stream] = append(got[f.Stream], f.Payload...)
+		}
+		response = got[f.Stream]
+		return f.Kind != muxio.End || len(response) <= 5 || binary.LittleEndian.Uint32(response[1:]) != request
+	})
+	return response, err
+}
+
+// answered reads until n responses are complete and returns how many are in the end.
+func (p *intruder) answered(n int) (responses int) {
+	_ = p.read(func(f muxio.Frame) bool { // if it fails there are fewer
+		if f.Kind == muxio.End {
+			responses++
+		}
+		return responses < n
+	})
+	return responses
+}
+
+// read passes frames to next until that returns false.
+func (p *intruder) read(next func(muxio.Frame) bool) error {
 	_ = p.ws.SetReadDeadline(time.Now().Add(30 * time.Second))
 	for {
+		f, rest, ok, err := muxio.Layout13.Parse(p.carry, 1<<20)
+		if err != nil {
+			return err
+		}
+		if ok {
+			p.carry = rest
+			if !next(f) {
+				return nil
+			}
+			continue
+		}
 		_, b, err := p.ws.ReadMessage()
 		if err != nil {
-			return nil, err
+			return err
 		}
 		p.carry = append(p.carry, b...)
-		for {
-			f, rest, ok, err := muxio.Layout13.Parse(p.carry, 1<<20)
-			if err != nil {
-				return nil, err
-			}
-			if !ok {
-				break
-			}
-			p.carry = rest
-			if f.Kind == muxio.Open || f.Kind == muxio.Data {
-				got[f.Stream] = append(got[f.Stream], f.Payload...)
-			}
-			if b := got[f.Stream]; f.Kind == muxio.End && len(b) > 5 && binary.LittleEndian.Uint32(b[1:]) == request {
-				return b, nil
-			}
-		}
 	}
 }

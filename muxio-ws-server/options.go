@@ -32,6 +32,9 @@ const (
 type Options struct {
 	// Handler answers the calls of clients; nil answers none.
 	Handler rpc.Handler
+	// Originals lets clients in that speak the original protocol, from before
+	// muxio.v1, in either of its layouts: those that ask for no subprotocol.
+	Originals bool
 	// OnConnect is called for each connection with the request that opened
 	// it, in the goroutine of that request; nil is allowed. Calls of the
 	// client may come in before. It may stay until conn.Done is closed, and

@@ -51,7 +51,7 @@ func New(opts Options) *Server {
 // of a request. A request that cannot be upgraded is answered with a text that says
 // what is expected.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !checkUpgrade(w, r) {
+	if !checkUpgrade(w, r, s.opts.Originals) {
 		return
 	}
 	if refusal := s.begin(); refusal != "" {
@@ -66,6 +66,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return // answered by upgradeError, or the client is gone
 	}
 	cfg, ended := s.opts.Conn, false
+	if ws.Subprotocol() == "" {
+		cfg.Layout = muxio.LayoutOriginal
+	}
 	cfg.Ended = func(c *rpc.Conn) {
 		if s.opts.Conn.Ended != nil {
 			s.opts.Conn.Ended(c)

@@ -171,12 +171,12 @@ func TestManyClientsAtOnce(t *testing.T) {
 	mustEcho(t, dial(t, url, wsclient.Options{}).Conn(), "still here")
 }
 
-// gate is a handler whose calls wait until they are let through.
+// gate is a handler whose calls of echoID wait until they are let through.
 type gate struct{ entered, leave chan struct{} }
 
 func newGate() gate { return gate{make(chan struct{}, 16), make(chan struct{})} }
 
-func (g gate) Route(rpc.MethodID) (rpc.Route, bool) {
+func (g gate) Route(id rpc.MethodID) (rpc.Route, bool) {
 	return rpc.Route{Name: "gate", Unary: func(ctx context.Context, _, dst []byte) (rpc.Message, error) {
 		g.entered <- struct{}{}
 		select {
@@ -185,7 +185,7 @@ func (g gate) Route(rpc.MethodID) (rpc.Route, bool) {
 		case <-ctx.Done():
 			return rpc.Message{}, ctx.Err()
 		}
-	}}, true
+	}}, id == echoID
 }
 
 func (g gate) call(t *testing.T, c rpc.Invoker) <-chan error {
@@ -202,10 +202,19 @@ func (g gate) call(t *testing.T, c rpc.Invoker) <-chan error {
 	return result
 }
 
+// TestShutdownDrains holds that calls in flight are answered before connections are closed:
+// a client of the original protocol could wait for ever.
 func TestShutdownDrains(t *testing.T) {
+	for _, p := range []wsclient.Protocol{wsclient.Native, wsclient.Original13} {
+		t.Run(p.String(), func(t *testing.T) { shutdownDrains(t, p) })
+	}
+}
+
+func shutdownDrains(t *testing.T, p wsclient.Protocol) {
+	t.Helper()
 	g := newGate()
-	s, url := serve(t, wsserver.Options{Handler: g})
-	c := dial(t, url, wsclient.Options{})
+	s, url := serve(t, wsserver.Options{Handler: g, Originals: true})
+	c := dial(t, url, wsclient.Options{Protocol: p})
 	result := g.call(t, c.Conn())
 	down := make(chan error, 1)
 	go func() { down <- s.Shutdown(t.Context()) }()

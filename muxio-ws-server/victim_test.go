@@ -102,7 +102,7 @@ func beVictim() {
 		os.Exit(1)
 	}
 	opts := wsserver.Options{
-		Handler: ep, MaxConnections: 2000,
+		Handler: ep, MaxConnections: 2000, Originals: true,
 		WriteTimeout: victimWriteTimeout, PongTimeout: victimPongTimeout,
 	}
 	opts.Conn.MaxCalls, _ = strconv.Atoi(maxCalls) // 0 is the default

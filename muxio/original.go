@@ -72,32 +72,36 @@ func recogniseLayout(b []byte, maxFrameBytes int) (l Layout, ok bool, err error)
 	if len(b) < commonHeaderBytes {
 		return l, false, nil
 	}
-	n := int(min(binary.LittleEndian.Uint32(b), math.MaxInt32))
+	f, n := LayoutOriginal13.parseHeader(b) // the kind is where it is in the other one
+	if !LayoutOriginal13.knows(f.Kind) {
+		return l, false, violation(CloseProtocolError, "frame of unknown kind %d", f.Kind)
+	}
 	// A sender puts whole frames into a message, and mostly one.
-	short, long := LayoutOriginal13.isChain(b), LayoutOriginal21.isChain(b)
-	if short != long {
-		return either(short), true, nil
+	whole13, whole21 := LayoutOriginal13.isChain(b), LayoutOriginal21.isChain(b)
+	if whole13 && !whole21 {
+		return LayoutOriginal13, true, nil
+	}
+	if whole21 && !whole13 {
+		return LayoutOriginal21, true, nil
 	}
 	if len(b) < undecidedBytes {
 		return l, false, nil
 	}
-	short, long = LayoutOriginal13.beginsCall(b, n), LayoutOriginal21.beginsCall(b, n)
+	// And it begins with a call.
+	call13, call21 := LayoutOriginal13.beginsCall(b, n), LayoutOriginal21.beginsCall(b, n)
 	switch {
-	case short != long:
-		return either(short), true, nil
-	case !short:
+	case call13 && !call21:
+		return LayoutOriginal13, true, nil
+	case call21 && !call13:
+		return LayoutOriginal21, true, nil
+	case !call13:
 		return l, false, violation(CloseProtocolError, "what came first is no frame of the original protocol, with headers of 13 or of 21 bytes")
 	case n <= maxFrameBytes && len(b) < LayoutOriginal21.headerBytes+n+commonHeaderBytes:
 		return l, false, nil // the frame behind it tells
+	case LayoutOriginal21.goesOn(b, n) && !LayoutOriginal13.goesOn(b, n):
+		return LayoutOriginal21, true, nil
 	}
-	return either(LayoutOriginal13.goesOn(b, n) || !LayoutOriginal21.goesOn(b, n)), true, nil
-}
-
-func either(short bool) Layout {
-	if short {
-		return LayoutOriginal13
-	}
-	return LayoutOriginal21
+	return LayoutOriginal13, true, nil
 }
 
 // isChain tells whether b is whole frames, one after the other.

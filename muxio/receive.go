@@ -200,9 +200,7 @@ func (r *RecvStream) cancel(f Frame) error {
 	if err := r.dropAhead(); err != nil {
 		return err
 	}
-	if r.isReleased() {
-		r.session.forget(r)
-	} else {
+	if !r.forgetIfReleased() {
 		r.receiver.Cancel(cause)
 	}
 	return nil
@@ -300,14 +298,21 @@ func (r *RecvStream) end(n int) error {
 		return violation(CloseProtocolError, "stream %d: frame after its end", r.id)
 	}
 	r.finished()
-	released := r.isReleased()
-	if released || r.session.original { // whose peers may use the id again at once
-		r.session.forget(r)
-	}
-	if !released {
+	if !r.forgetIfReleased() {
 		r.receiver.End()
 	}
 	return nil
+}
+
+// forgetIfReleased makes the id of a stream that has ended free, if this end is done with
+// it, which it reports; in the original protocol in any case: its peers may use it again at
+// once.
+func (r *RecvStream) forgetIfReleased() bool {
+	released := r.isReleased()
+	if released || r.session.original {
+		r.session.forget(r)
+	}
+	return released
 }
 
 // finished counts the stream out when its End or Cancel has its turn.

@@ -50,12 +50,18 @@ type end struct {
 
 func newEnd(t *testing.T, transport Transport, role Role, limits Limits, hold bool) *end {
 	t.Helper()
+	return newEndWith(t, transport, Config{Role: role, Limits: limits}, hold)
+}
+
+func newEndWith(t *testing.T, transport Transport, cfg Config, hold bool) *end {
+	t.Helper()
 	e := &end{accepted: make(chan *collector, 10000)}
-	s, err := NewSession(transport, Config{Role: role, Limits: limits, Accept: func(r *RecvStream) Receiver {
+	cfg.Accept = func(r *RecvStream) Receiver {
 		c := &collector{stream: r, hold: hold, ended: make(chan error, 4)}
 		e.accepted <- c
 		return c
-	}})
+	}
+	s, err := NewSession(transport, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -278,18 +284,24 @@ func (p *rawPeer) send(frames ...Frame) {
 // wantClose reads until the session closes, and checks the code.
 func (p *rawPeer) wantClose(code CloseCode) {
 	p.t.Helper()
+	wantClosed(p.t, p.transport, code)
+}
+
+// wantClosed reads until the other end closes, and checks the code.
+func wantClosed(t *testing.T, peer Transport, code CloseCode) {
+	t.Helper()
 	result := make(chan error, 1)
 	go func() {
 		for {
-			if _, err := p.transport.ReadMessage(); err != nil {
+			if _, err := peer.ReadMessage(); err != nil {
 				result <- err
 				return
 			}
 		}
 	}()
 	var closed *CloseError
-	if err := await(p.t, result); !errors.As(err, &closed) || closed.Code != code || closed.Text == "" {
-		p.t.Errorf("closed with %v, want code %d and a reason", err, code)
+	if err := await(t, result); !errors.As(err, &closed) || closed.Code != code || closed.Text == "" {
+		t.Errorf("closed with %v, want code %d and a reason", err, code)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 	"unicode/utf8"
 
@@ -42,6 +43,10 @@ type Transport struct {
 	peerClose    *muxio.CloseReason
 	windowStart  time.Time // of the second in which controls counts
 	controls     int
+
+	// Of Acknowledge.
+	acknowledges bool
+	socket       syscall.RawConn // nil if there is none to speak of
 
 	// writing is the same for writes: of messages, and of control frames.
 	writing chan struct{}
