@@ -12,10 +12,12 @@ import (
 	rpc "github.com/simd-drive/go/muxio-rpc-service"
 )
 
-// put returns what f appends, and checks that it does so behind other bytes.
+// put returns what f appends, and checks that it does so behind other bytes, into
+// memory that was used before.
 func put(t testing.TB, f func(w *rpc.Builder)) []byte {
 	t.Helper()
-	plain, behind := rpc.BuildBytes(nil), rpc.BuildBytes([]byte("before"))
+	used := append([]byte("before"), bytes.Repeat([]byte{0xff}, 64)...)
+	plain, behind := rpc.BuildBytes(nil), rpc.BuildBytes(used[:len("before")])
 	f(&plain)
 	f(&behind)
 	if got := behind.Appended(); string(got) != "before"+string(plain.Appended()) {
@@ -116,7 +118,11 @@ func parseStrs(b []byte, n int) ([]string, error) {
 	}
 	var out []string
 	for range n {
-		out = append(out, string(column.Next()))
+		s := column.Next()
+		if len(s) != cap(s) {
+			return nil, errors.New("a string is not clipped")
+		}
+		out = append(out, string(s))
 	}
 	if s := column.Next(); s != nil {
 		return nil, errors.New("more strings than there are")
@@ -229,6 +235,7 @@ func TestRefusals(t *testing.T) {
 		{"a sum that is too large", "ff 00 0000000000000800 00", strs(1), errTotal},
 		{"two lengths with a sum that is too large", "ffff 00 ffffffffffff0700 0100000000000000 00", strs(2), errTotal},
 		{"a sum that overflows", "ffff 00 ffffffffffffffff ffffffffffffffff 00", strs(2), errTotal},
+		{"a sum that overflows to 0", "01ff 00 ffffffffffffffff 00", strs(2), errTotal},
 		{"the largest length", "ff 00 ffffffffffffffff 00", strs(1), errTotal},
 		{"more strings than bits", "0a 00", strs(9), rpc.ErrMalformed},
 		{"more strings than bytes", "00 00", strs(math.MaxInt), rpc.ErrMalformed},
@@ -288,6 +295,28 @@ func TestBits(t *testing.T) {
 	}
 	if err := c.End(); err != nil || got.Ones() != 4 {
 		t.Errorf("%d flags are set: %v", got.Ones(), err)
+	}
+}
+
+func TestUnusedBitsAreIgnored(t *testing.T) {
+	c := rpc.NewCursor([]byte{0xfe, 0xff, 5})
+	if TakeBool(&c) || !TakeBool(&c) || TakeVariant(&c, 3) != 2 || c.End() != nil {
+		t.Errorf("a flag or a variant is read in a wrong way: %v", c.End())
+	}
+}
+
+func TestExtremesFindsEveryPosition(t *testing.T) {
+	const n = 70
+	for i := range n {
+		j := (i + 1) % n
+		b := bytes.Repeat([]byte{100}, n)
+		b[i], b[j] = 95, 110
+		for cut := range n {
+			at := func(part int) []byte { return [][]byte{b[:cut], b[cut:]}[part] }
+			if lo, hi := extremes(2, at); lo != 95 || hi != 110 {
+				t.Fatalf("positions %d and %d, cut at %d: %d to %d", i, j, cut, lo, hi)
+			}
+		}
 	}
 }
 
