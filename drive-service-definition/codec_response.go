@@ -94,38 +94,57 @@ var metadataResponse = codec[MetadataResponse]{
 	},
 }
 
+// field tells how a struct wraps its only field.
+type field[T, F any] struct {
+	get  func(T) F
+	wrap func(F) T
+}
+
+var (
+	tailField = field[TailResponse, uint64]{
+		func(v TailResponse) uint64 { return v.Tail },
+		func(n uint64) TailResponse { return TailResponse{n} },
+	}
+	lenField = field[LenResponse, uint64]{
+		func(v LenResponse) uint64 { return v.Entries },
+		func(n uint64) LenResponse { return LenResponse{n} },
+	}
+	fileSizeField = field[FileSizeResponse, uint64]{
+		func(v FileSizeResponse) uint64 { return v.Bytes },
+		func(n uint64) FileSizeResponse { return FileSizeResponse{n} },
+	}
+	existsField = field[ExistsResponse, bool]{
+		func(v ExistsResponse) bool { return v.Exists },
+		func(b bool) ExistsResponse { return ExistsResponse{b} },
+	}
+	isEmptyField = field[IsEmptyResponse, bool]{
+		func(v IsEmptyResponse) bool { return v.Empty },
+		func(b bool) IsEmptyResponse { return IsEmptyResponse{b} },
+	}
+)
+
 // numberCodec is the codec of a struct with one number.
-func numberCodec[T any](get func(T) uint64, wrap func(uint64) T) codec[T] {
+func numberCodec[T any](f field[T, uint64]) codec[T] {
 	return codec[T]{
-		build: func(w rpc.Builder, v T) rpc.Builder { w.Uvarint(get(v)); return w },
-		parse: func(c rpc.Cursor) (T, rpc.Cursor) { n := c.Uvarint(); return wrap(n), c },
+		build: func(w rpc.Builder, v T) rpc.Builder { w.Uvarint(f.get(v)); return w },
+		parse: func(c rpc.Cursor) (T, rpc.Cursor) { n := c.Uvarint(); return f.wrap(n), c },
 	}
 }
 
 // flagCodec is the codec of a struct with one flag.
-func flagCodec[T any](get func(T) bool, wrap func(bool) T) codec[T] {
+func flagCodec[T any](f field[T, bool]) codec[T] {
 	return codec[T]{
-		build: func(w rpc.Builder, v T) rpc.Builder { w.Bool(get(v)); return w },
-		parse: func(c rpc.Cursor) (T, rpc.Cursor) { b := c.Bool(); return wrap(b), c },
+		build: func(w rpc.Builder, v T) rpc.Builder { w.Bool(f.get(v)); return w },
+		parse: func(c rpc.Cursor) (T, rpc.Cursor) { b := c.Bool(); return f.wrap(b), c },
 	}
 }
 
 var (
-	tailResponse = numberCodec(
-		func(v TailResponse) uint64 { return v.Tail },
-		func(n uint64) TailResponse { return TailResponse{n} })
-	lenResponse = numberCodec(
-		func(v LenResponse) uint64 { return v.Entries },
-		func(n uint64) LenResponse { return LenResponse{n} })
-	fileSizeResponse = numberCodec(
-		func(v FileSizeResponse) uint64 { return v.Bytes },
-		func(n uint64) FileSizeResponse { return FileSizeResponse{n} })
-	existsResponse = flagCodec(
-		func(v ExistsResponse) bool { return v.Exists },
-		func(b bool) ExistsResponse { return ExistsResponse{b} })
-	isEmptyResponse = flagCodec(
-		func(v IsEmptyResponse) bool { return v.Empty },
-		func(b bool) IsEmptyResponse { return IsEmptyResponse{b} })
+	tailResponse     = numberCodec(tailField)
+	lenResponse      = numberCodec(lenField)
+	fileSizeResponse = numberCodec(fileSizeField)
+	existsResponse   = flagCodec(existsField)
+	isEmptyResponse  = flagCodec(isEmptyField)
 )
 
 var statsResponse = codec[StatsResponse]{

@@ -6,4 +6,7 @@
 // hand-written codecs that bound every length by the bytes that are there. What
 // Parse returns aliases the bytes it was given: a handler that keeps a key or a
 // value beyond the call has to copy it.
+//
+// The names that begin with Original belong to another dialect, see
+// [OriginalRead]: methods and messages of clients and servers written in Rust.
 package driveservice

@@ -2,8 +2,9 @@ package driveservice
 
 const (
 	// MaxBatch bounds the keys of a [KeysRequest], the entries of a
-	// [BatchWriteRequest] and the results of a [BatchReadResponse]. Codecs
-	// refuse more with [ErrBatchTooLarge], in both directions.
+	// [BatchWriteRequest] and the results of a [BatchReadResponse], and those of
+	// the messages of the original dialect. Codecs refuse more with
+	// [ErrBatchTooLarge], in both directions.
 	MaxBatch = 1 << 20
 
 	// MaxPageRecords bounds the records of an [EntryPage].

@@ -1,6 +1,9 @@
 package rpc
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // MinPieceBytes is the smallest part of a message that travels by reference.
 // Below it a copy costs less than one more piece for the transport to gather.
@@ -50,6 +53,14 @@ func (w *Builder) Raw(b []byte) {
 		return
 	}
 	w.more = append(w.more, w.take(), b)
+}
+
+// Extend appends n bytes and returns them for the caller to fill before the next
+// use of w. Until then it is not said what is in them.
+func (w *Builder) Extend(n int) []byte {
+	end := len(w.buf) + n
+	w.buf = slices.Grow(w.buf, n)[:end]
+	return w.buf[end-n : end : end]
 }
 
 // take returns what was appended to buf since the last call. Its capacity is

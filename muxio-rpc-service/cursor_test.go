@@ -148,3 +148,17 @@ func TestBuilderWithoutLargeParts(t *testing.T) {
 		t.Errorf("message is %q and %q", m.Bytes, m.More)
 	}
 }
+
+func TestBuilderExtends(t *testing.T) {
+	w := BuildMessage([]byte("ab"))
+	large := bytes.Repeat([]byte{'l'}, MinPieceBytes)
+	for _, p := range []string{"cd", "", "ef"} {
+		if room := w.Extend(len(p)); copy(room, p) != len(p) || cap(room) != len(p) {
+			t.Errorf("room of %d bytes for %q, capacity %d", len(room), p, cap(room))
+		}
+		w.Raw(large)
+	}
+	if m := w.Message(nil); string(joined(m)) != "abcd"+string(large)+string(large)+"ef"+string(large) {
+		t.Error("what was filled in is not where it belongs")
+	}
+}
