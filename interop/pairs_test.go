@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -35,8 +36,8 @@ type clientProgram struct {
 	name string
 	// path names the executable; what it points to is empty if that is missing.
 	// nil needs none.
-	path    *string
-	connect func(t *testing.T, address string) client
+	path *string
+	args []string // before the address
 	// inFlight is how many calls the scenarios have in flight at a time.
 	inFlight int
 	// refusal stands before the text of a server's error; the text is not
@@ -44,25 +45,29 @@ type clientProgram struct {
 	refusal string
 	// tails tells that writes return the tail of the file.
 	tails bool
+	// hangs tells that a call may wait for ever if the connection ends meanwhile.
+	hangs bool
 }
 
 var (
 	rustClient = clientProgram{
 		name: "Rust client", path: rustClientPath, inFlight: 256, refusal: "[System] ", tails: true,
-		connect: func(t *testing.T, address string) client {
-			t.Helper()
-			return startClient(t, *rustClientPath, address)
-		},
 	}
 	pythonClient = clientProgram{
-		name: "Python client", path: pythonPath, inFlight: 8, refusal: "Remote system error: ",
-		connect: func(t *testing.T, address string) client {
-			t.Helper()
-			return startClient(t, *pythonPath, filepath.Join("python", "client.py"), address)
-		},
+		name: "Python client", path: pythonPath, args: []string{filepath.Join("python", "client.py")},
+		inFlight: 8, refusal: "Remote system error: ", hangs: true,
 	}
-	ourClient = clientProgram{name: "our client", inFlight: 256, tails: true, connect: dialNative}
+	ourClient = clientProgram{name: "our client", inFlight: 256, tails: true}
 )
+
+// connect connects a client to a server. The test's end ends it.
+func (p clientProgram) connect(t *testing.T, address string) client {
+	t.Helper()
+	if p.path == nil {
+		return dialNative(t, address)
+	}
+	return startClient(t, *p.path, append(slices.Clone(p.args), address)...)
+}
 
 // A pair is a client and a server that understand each other.
 type pair struct {
