@@ -5,7 +5,7 @@
 # Topological order: a module stands after every module that it imports (held by `make verify`).
 MODULES := drive-core muxio muxio-rpc-service drive-service-definition \
 	muxio-rpc-caller muxio-rpc-endpoint muxio-ws-client muxio-ws-server \
-	drive-ws-client drive-ws-server drive-cli bench
+	drive-ws-client drive-ws-server drive-cli bench interop
 
 GO         ?= go
 FUZZTIME   ?= 20s
@@ -28,7 +28,7 @@ PACKAGES  = $(MODULES:%=./%/...)
 
 .DEFAULT_GOAL := help
 .PHONY: help build programs vet test test32 race purego alone fuzz cross bench benchcmp \
-	bench-rpc js autobahn powercut mutants interop-format fmt fmt-check lint verify tidy tidy-check check tools clean
+	bench-rpc js autobahn powercut mutants interop interop-format fmt fmt-check lint verify tidy tidy-check check tools clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -42,7 +42,7 @@ programs: ## Build the programs drive and drive-ws-server into .bin/
 
 vet: ## Run go vet over every module, tests included
 	$(GO) vet $(PACKAGES)
-	$(GO) vet -tags interop ./drive-core
+	$(GO) vet -tags interop ./drive-core ./interop
 	$(GO) vet -tags autobahn ./muxio-ws-server ./muxio-ws-client
 
 test: $(TEST) ## Run every test of every module
@@ -80,6 +80,9 @@ powercut: ## Take the power away from a drive on ext4 (Linux, root, /dev/fuse); 
 
 mutants: ## Spoil the engine, one safeguard at a time: some test must fail each time
 	@GO='$(GO)' sh tools/mutants.sh
+
+interop: ## Carry calls between ours and the original's clients and servers, which cargo and pip install
+	@GO='$(GO)' sh tools/interop.sh
 
 interop-format: ## Exchange drives with the original's program, which cargo installs
 	@GO='$(GO)' sh tools/interop-format.sh
@@ -130,7 +133,7 @@ fmt-check: $(BIN)/.tools ## Fail when a Go file is not formatted
 
 lint: $(BIN)/.tools ## Run the linters over every module
 	$(LINT) run $(PACKAGES)
-	$(LINT) run --build-tags interop ./drive-core/...
+	$(LINT) run --build-tags interop ./drive-core/... ./interop/...
 	cd tools && GOWORK=off $(LINT) run ./...
 	cd tools/powercut && GOWORK=off $(LINT) run ./...
 	cd muxio-js/test/peer && GOWORK=off $(LINT) run ./...

@@ -48,6 +48,7 @@ var repository = policy{
 		"drive-ws-client":          {"muxio-ws-client", "drive-service-definition"},
 		"drive-cli":                {"drive-core", "drive-ws-client"},
 		"bench":                    {"drive-core", "drive-ws-client", "drive-ws-server"},
+		"interop":                  {},
 	},
 
 	// Tests of a server use the client of the same layer, never the reverse,
@@ -57,6 +58,7 @@ var repository = policy{
 		"drive-ws-client": {"muxio-ws-server"},
 		"drive-ws-server": {"drive-ws-client"},
 		"drive-cli":       {"drive-ws-server"},
+		"interop":         {"drive-core", "drive-ws-client"},
 	},
 
 	generic: []string{
@@ -67,6 +69,7 @@ var repository = policy{
 	programs: map[string]string{
 		"bench":     "a program: its README shows shell commands",
 		"drive-cli": "a program: its README shows shell commands",
+		"interop":   "only tests: nothing imports it",
 	},
 
 	longFiles: map[string]string{},
