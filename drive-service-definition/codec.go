@@ -2,6 +2,7 @@ package driveservice
 
 import (
 	"errors"
+	"fmt"
 
 	rpc "github.com/simd-drive/go/muxio-rpc-service"
 )
@@ -18,6 +19,9 @@ type codec[T any] struct {
 	// messages with a fixed number of fields.
 	count func(T) int
 	limit int
+	// refusal is what the peer is told of a message that does not parse, by its
+	// [rpc.Error]; nil for nothing in particular.
+	refusal error
 }
 
 func (c codec[T]) check(v T) error {
@@ -48,11 +52,15 @@ func (c codec[T]) AppendMessage(dst []byte, v T) (rpc.Message, error) {
 // Parse implements [rpc.Codec]. The result aliases b.
 func (c codec[T]) Parse(b []byte) (T, error) {
 	v, cur := c.parse(rpc.NewCursor(b))
-	if err := cur.End(); err != nil {
-		var zero T
-		return zero, err
+	err := cur.End()
+	if err == nil {
+		return v, nil
 	}
-	return v, nil
+	if c.refusal != nil && !errors.Is(err, ErrBatchTooLarge) {
+		err = fmt.Errorf("%w: %w", c.refusal, err)
+	}
+	var zero T
+	return zero, err
 }
 
 // count takes the number of elements of a list, bounded by limit and by the

@@ -29,6 +29,8 @@ func (m columns[T]) codec() originalCodec[T] {
 			parse: m.parse,
 			count: m.count,
 			limit: MaxBatch,
+
+			refusal: errOriginalMalformed,
 		}
 	}
 	return originalCodec[T]{in(bitcode.Canonical), in(bitcode.Raw)}
@@ -41,6 +43,9 @@ func rawForm[T any](c rpc.Codec[T]) rpc.Codec[T] {
 	}
 	return c
 }
+
+// errOriginalMalformed makes the answer to a request that does not parse the original's.
+var errOriginalMalformed = &rpc.Error{Code: rpc.InvalidArgument, Message: OriginalTextMalformed}
 
 // takeCount takes the number of elements of a list.
 func takeCount(c *rpc.Cursor) int { return bitcode.TakeCount(c, MaxBatch, ErrBatchTooLarge) }

@@ -32,9 +32,11 @@ const (
 type Options struct {
 	// Handler answers the calls of clients; nil answers none.
 	Handler rpc.Handler
-	// Originals lets clients in that speak the original protocol, from before
-	// muxio.v1, in either of its layouts: those that ask for no subprotocol.
-	Originals bool
+	// Originals, unless nil, lets clients in that speak the original protocol,
+	// from before muxio.v1, in either of its layouts: those that ask for no
+	// subprotocol. It carries the limits of their connections, as Conn does for
+	// the others.
+	Originals *rpc.Config
 	// OnConnect is called for each connection with the request that opened
 	// it, in the goroutine of that request; nil is allowed. Calls of the
 	// client may come in before. It may stay until conn.Done is closed, and
@@ -78,18 +80,29 @@ func (o Options) withDefaults() Options {
 	if o.HandshakeTimeout <= 0 {
 		o.HandshakeTimeout = DefaultHandshakeTimeout
 	}
-	o.Conn.Role = muxio.Responder
-	if o.Handler != nil {
-		o.Conn.Handler = o.Handler
-	}
 	if o.Logger == nil {
 		o.Logger = o.Conn.Logger
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	o.Conn.Logger = o.Logger
+	o.Conn = o.conn(o.Conn)
+	if o.Originals != nil {
+		originals := o.conn(*o.Originals)
+		originals.Layout = muxio.LayoutOriginal
+		o.Originals = &originals
+	}
 	return o
+}
+
+// conn returns the limits of a kind of connection with what is the same for all.
+func (o Options) conn(cfg rpc.Config) rpc.Config {
+	cfg.Role = muxio.Responder
+	if o.Handler != nil {
+		cfg.Handler = o.Handler
+	}
+	cfg.Logger = o.Logger
+	return cfg
 }
 
 func (o Options) transport() wsconn.Config {

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	rpc "github.com/simd-drive/go/muxio-rpc-service"
 	wsclient "github.com/simd-drive/go/muxio-ws-client"
 	wsserver "github.com/simd-drive/go/muxio-ws-server"
 )
@@ -16,7 +17,7 @@ import (
 // TestProtocols tries each protocol of a client against a server that speaks all, and
 // against one that does not know of muxio.v1.
 func TestProtocols(t *testing.T) {
-	s := wsserver.New(wsserver.Options{Handler: echo{}, Originals: true})
+	s := wsserver.New(wsserver.Options{Handler: echo{}, Originals: &rpc.Config{}})
 	all := serveHTTP(t, s, func(net.Conn) {})
 	originals := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Header.Del("Sec-Websocket-Protocol") // as one that does not look at it

@@ -51,7 +51,7 @@ func New(opts Options) *Server {
 // of a request. A request that cannot be upgraded is answered with a text that says
 // what is expected.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !checkUpgrade(w, r, s.opts.Originals) {
+	if !checkUpgrade(w, r, s.opts.Originals != nil) {
 		return
 	}
 	if refusal := s.begin(); refusal != "" {
@@ -67,11 +67,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	cfg, ended := s.opts.Conn, false
 	if ws.Subprotocol() == "" {
-		cfg.Layout = muxio.LayoutOriginal
+		cfg = *s.opts.Originals
 	}
+	tell := cfg.Ended
 	cfg.Ended = func(c *rpc.Conn) {
-		if s.opts.Conn.Ended != nil {
-			s.opts.Conn.Ended(c)
+		if tell != nil {
+			tell(c)
 		}
 		s.remove(c, &ended)
 		s.finish(&s.open)

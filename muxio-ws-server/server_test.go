@@ -213,7 +213,7 @@ func TestShutdownDrains(t *testing.T) {
 func shutdownDrains(t *testing.T, p wsclient.Protocol) {
 	t.Helper()
 	g := newGate()
-	s, url := serve(t, wsserver.Options{Handler: g, Originals: true})
+	s, url := serve(t, wsserver.Options{Handler: g, Originals: &rpc.Config{}})
 	c := dial(t, url, wsclient.Options{Protocol: p})
 	result := g.call(t, c.Conn())
 	down := make(chan error, 1)

@@ -102,10 +102,11 @@ func beVictim() {
 		os.Exit(1)
 	}
 	opts := wsserver.Options{
-		Handler: ep, MaxConnections: 2000, Originals: true,
+		Handler: ep, MaxConnections: 2000, Originals: &rpc.Config{},
 		WriteTimeout: victimWriteTimeout, PongTimeout: victimPongTimeout,
 	}
 	opts.Conn.MaxCalls, _ = strconv.Atoi(maxCalls) // 0 is the default
+	opts.Originals.MaxCalls = opts.Conn.MaxCalls
 	srv := &http.Server{Handler: wsserver.New(opts), ReadHeaderTimeout: time.Second}
 	go func() { _ = srv.Serve(l) }() // ends with the process
 	fmt.Fprintf(os.Stdout, "ws://%s\n", l.Addr())

@@ -98,12 +98,12 @@ func (s *service) finish(method string, err *error) {
 }
 
 // unary registers the handler of a unary method.
-func unary[Req, Resp any](s *service, calls *endpoint.Endpoint, m rpc.Method[Req, Resp], fn func(context.Context, Req) (Resp, error)) error {
+func unary[Req, Resp any](s *service, calls *endpoint.Endpoint, m rpc.Method[Req, Resp], fn func(context.Context, Req) (Resp, error), opts ...endpoint.HandleOption) error {
 	return endpoint.Handle(calls, m, func(ctx context.Context, r Req) (resp Resp, err error) {
 		debug.SetPanicOnFault(true) // of this goroutine, which is the call's own
 		defer s.finish(m.Name(), &err)
 		return fn(ctx, r)
-	})
+	}, opts...)
 }
 
 // serverStream registers the handler of a method that is answered by items.

@@ -16,6 +16,8 @@ const Path = "/ws"
 const (
 	// DefaultMaxPendingBytes is the default of [Options.MaxPendingBytes].
 	DefaultMaxPendingBytes = 256 << 20
+	// DefaultMaxOriginalBytes is the default of [Options.MaxOriginalBytes].
+	DefaultMaxOriginalBytes = 256 << 20
 	// DefaultPendingWait is the default of [Options.PendingWait].
 	DefaultPendingWait = 5 * time.Second
 	// responseOverheadBytes is the room that a response takes beside the
@@ -38,10 +40,17 @@ type Options struct {
 	// that is not streamed and the values of a batch together; 0 means
 	// [rpc.DefaultMaxMessageBytes].
 	MaxMessageBytes int
+	// NativeOnly refuses clients of the original protocol, written in Rust or
+	// Python, which ask for no subprotocol.
+	NativeOnly bool
+	// MaxOriginalBytes is MaxMessageBytes for these clients, which cannot stream
+	// what is larger; 0 means [DefaultMaxOriginalBytes], or as near to it as
+	// MaxMessageBytes and MaxPendingBytes, between which it must be, allow.
+	MaxOriginalBytes int
 	// MaxPendingBytes bounds the memory of values in responses that wait to be
 	// sent, of all connections together. Streams and responses of less than
 	// 64 KiB do not count. 0 means [DefaultMaxPendingBytes], or MaxMessageBytes
-	// if that is more.
+	// or MaxOriginalBytes if they are more.
 	MaxPendingBytes int
 	// PendingWait is how long a response waits for room within MaxPendingBytes
 	// before it fails with [rpc.ResourceExhausted]; a value can still be streamed
@@ -63,7 +72,7 @@ func (o Options) withDefaults() (Options, error) {
 		{"MaxConnections", &o.MaxConnections, wsserver.DefaultMaxConnections},
 		{"MaxCalls", &o.MaxCalls, rpc.DefaultMaxCalls},
 		{"MaxMessageBytes", &o.MaxMessageBytes, rpc.DefaultMaxMessageBytes},
-		{"MaxPendingBytes", &o.MaxPendingBytes, max(DefaultMaxPendingBytes, o.MaxMessageBytes)},
+		{"MaxPendingBytes", &o.MaxPendingBytes, max(DefaultMaxPendingBytes, o.MaxMessageBytes, o.MaxOriginalBytes)},
 	} {
 		if *f.value == 0 {
 			*f.value = f.fallback
@@ -77,6 +86,13 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.MaxPendingBytes < o.MaxMessageBytes {
 		return o, fmt.Errorf("server: MaxPendingBytes is %d, must be at least MaxMessageBytes, %d", o.MaxPendingBytes, o.MaxMessageBytes)
+	}
+	if o.MaxOriginalBytes == 0 {
+		o.MaxOriginalBytes = max(o.MaxMessageBytes, min(DefaultMaxOriginalBytes, o.MaxPendingBytes))
+	}
+	if o.MaxOriginalBytes < o.MaxMessageBytes || o.MaxOriginalBytes > o.MaxPendingBytes {
+		return o, fmt.Errorf("server: MaxOriginalBytes is %d, must be from MaxMessageBytes, %d, to MaxPendingBytes, %d",
+			o.MaxOriginalBytes, o.MaxMessageBytes, o.MaxPendingBytes)
 	}
 	if o.PendingWait == 0 {
 		o.PendingWait = DefaultPendingWait

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"golang.org/x/sync/semaphore"
@@ -30,12 +31,19 @@ func newServer(store store, opts Options) (*Server, error) {
 		return nil, err
 	}
 	svc := &service{
-		store: store, log: opts.Logger, maxMessageBytes: opts.MaxMessageBytes,
+		store: store, log: opts.Logger, maxMessageBytes: opts.MaxMessageBytes, maxOriginalBytes: opts.MaxOriginalBytes,
 		pending: semaphore.NewWeighted(int64(opts.MaxPendingBytes)), pendingWait: opts.PendingWait,
 	}
 	calls := endpoint.New(endpoint.Options{Logger: opts.Logger})
-	if err := svc.register(calls); err != nil {
+	if err := errors.Join(svc.register(calls), svc.registerOriginal(calls)); err != nil {
 		return nil, err
+	}
+	var originals *rpc.Config
+	if !opts.NativeOnly {
+		originals = &rpc.Config{
+			MaxCalls: opts.MaxCalls, MaxMessageBytes: opts.MaxOriginalBytes,
+			MaxBufferedBytes: max(rpc.DefaultMaxBufferedBytes, opts.MaxOriginalBytes),
+		}
 	}
 	s := &Server{
 		ws: wsserver.New(wsserver.Options{
@@ -43,6 +51,7 @@ func newServer(store store, opts Options) (*Server, error) {
 			CheckOrigin:    opts.CheckOrigin,
 			MaxConnections: opts.MaxConnections,
 			Conn:           rpc.Config{MaxCalls: opts.MaxCalls, MaxMessageBytes: opts.MaxMessageBytes},
+			Originals:      originals,
 			Logger:         opts.Logger,
 		}),
 		mux: http.NewServeMux(),

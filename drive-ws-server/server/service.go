@@ -45,11 +45,12 @@ type store interface {
 // service holds the handlers. What a request refers to is borrowed until its
 // handler returns; the store copies what it keeps.
 type service struct {
-	store           store
-	log             *slog.Logger
-	maxMessageBytes int
-	pending         *semaphore.Weighted // bytes of values that wait to be sent
-	pendingWait     time.Duration
+	store            store
+	log              *slog.Logger
+	maxMessageBytes  int
+	maxOriginalBytes int
+	pending          *semaphore.Weighted // bytes of values that wait to be sent
+	pendingWait      time.Duration
 }
 
 // register makes the service's methods known to calls.
@@ -100,49 +101,59 @@ func tail(n int64, err error) (driveservice.TailResponse, error) {
 }
 
 // errMessage refuses values that do not fit into one message.
-func (s *service) errMessage(size int64) error {
+func errMessage(size, limit int64) error {
 	return driveservice.NewError(driveservice.ReasonTooLarge,
-		rpc.Errorf(rpc.ResourceExhausted, "values of %d bytes exceed one message of %d; stream them", size, s.maxMessageBytes).Message)
+		rpc.Errorf(rpc.ResourceExhausted, "values of %d bytes exceed one message of %d; stream them", size, limit).Message)
 }
 
 func (s *service) read(ctx context.Context, r driveservice.KeyRequest) (driveservice.ReadResponse, error) {
-	e, err := s.store.FindHash(hashOf(r.Key))
+	result, err := s.value(ctx, hashOf(r.Key), s.maxMessageBytes)
+	return driveservice.ReadResponse{Result: result}, err
+}
+
+// value returns a copy of one value, which fits into a message of limit bytes.
+func (s *service) value(ctx context.Context, hash uint64, limit int) (driveservice.ReadResult, error) {
+	e, err := s.store.FindHash(hash)
 	if errors.Is(err, drive.ErrNotFound) {
-		return driveservice.ReadResponse{}, nil
+		return driveservice.ReadResult{}, nil
 	}
 	if err != nil {
-		return driveservice.ReadResponse{}, err
+		return driveservice.ReadResult{}, err
 	}
 	size := e.Size()
-	if size > int64(s.maxMessageBytes-responseOverheadBytes) {
-		return driveservice.ReadResponse{}, s.errMessage(size)
+	if room := int64(limit - responseOverheadBytes); size > room {
+		return driveservice.ReadResult{}, errMessage(size, room)
 	}
 	if err := s.reserve(ctx, size); err != nil {
-		return driveservice.ReadResponse{}, err
+		return driveservice.ReadResult{}, err
 	}
 	value, err := e.AppendTo(nil)
 	if err != nil {
-		return driveservice.ReadResponse{}, err
+		return driveservice.ReadResult{}, err
 	}
-	return driveservice.ReadResponse{
-		Result: driveservice.ReadResult{Found: true, Checksum: e.Checksum(), Value: value},
-	}, nil
+	return driveservice.ReadResult{Found: true, Checksum: e.Checksum(), Value: value}, nil
 }
 
 func (s *service) batchRead(ctx context.Context, r driveservice.KeysRequest) (driveservice.BatchReadResponse, error) {
-	entries, err := s.findAll(hashesOf(r.Keys))
+	results, err := s.values(ctx, hashesOf(r.Keys), s.maxMessageBytes)
+	return driveservice.BatchReadResponse{Results: results}, err
+}
+
+// values returns copies of values, which fit into a message of limit bytes together.
+func (s *service) values(ctx context.Context, hashes []uint64, limit int) ([]driveservice.ReadResult, error) {
+	entries, err := s.findAll(hashes)
 	if err != nil {
-		return driveservice.BatchReadResponse{}, err
+		return nil, err
 	}
-	room := int64(s.maxMessageBytes - responseOverheadBytes*(1+len(entries)))
+	room := int64(limit - responseOverheadBytes*(1+len(entries)))
 	var size int64
 	for _, e := range entries {
 		if size += e.Size(); size > room {
-			return driveservice.BatchReadResponse{}, s.errMessage(size)
+			return nil, errMessage(size, room)
 		}
 	}
 	if err := s.reserve(ctx, size); err != nil {
-		return driveservice.BatchReadResponse{}, err
+		return nil, err
 	}
 	results := make([]driveservice.ReadResult, len(entries))
 	values := slices.Grow([]byte(nil), int(size))
@@ -152,11 +163,11 @@ func (s *service) batchRead(ctx context.Context, r driveservice.KeysRequest) (dr
 		}
 		begin := len(values)
 		if values, err = e.AppendTo(values); err != nil {
-			return driveservice.BatchReadResponse{}, err
+			return nil, err
 		}
 		results[i] = driveservice.ReadResult{Found: true, Checksum: e.Checksum(), Value: values[begin:len(values):len(values)]}
 	}
-	return driveservice.BatchReadResponse{Results: results}, nil
+	return results, nil
 }
 
 // findAll returns the entries of hashes, the zero Entry for those that are not there.
