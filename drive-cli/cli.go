@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/simd-drive/go/drive-ws-client"
 )
 
 // grammar is the whole command line: flags of every verb, then STORE, then the
@@ -50,11 +52,12 @@ type storeBranch struct {
 
 // remoteFlags say how to reach a store behind an address.
 type remoteFlags struct {
-	Timeout time.Duration `default:"10s" placeholder:"DURATION" help:"Longest wait for a connection."`
-	Token   string        `env:"DRIVE_TOKEN" placeholder:"TOKEN" help:"Bearer token (better in the environment, as $$DRIVE_TOKEN)."`
-	CA      rawString     `name:"ca" placeholder:"FILE" help:"PEM file of the authorities to trust instead of the system's."`
-	Cert    rawString     `and:"clientcert" placeholder:"FILE" help:"PEM file of the client certificate."`
-	CertKey rawString     `and:"clientcert" placeholder:"FILE" help:"PEM file of the client certificate's key."`
+	Timeout  time.Duration        `default:"10s" placeholder:"DURATION" help:"Longest wait for a connection."`
+	Protocol driveclient.Protocol `default:"negotiated" placeholder:"NAME" help:"What to speak: negotiated (native, else original13), native, original13 (as servers in Rust do since 0.17), original21 (before)."`
+	Token    string               `env:"DRIVE_TOKEN" placeholder:"TOKEN" help:"Bearer token (better in the environment, as $$DRIVE_TOKEN)."`
+	CA       rawString            `name:"ca" placeholder:"FILE" help:"PEM file of the authorities to trust instead of the system's."`
+	Cert     rawString            `and:"clientcert" placeholder:"FILE" help:"PEM file of the client certificate."`
+	CertKey  rawString            `and:"clientcert" placeholder:"FILE" help:"PEM file of the client certificate's key."`
 }
 
 // rawString is an argument taken byte for byte. Kong passes its own strings

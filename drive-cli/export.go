@@ -47,7 +47,7 @@ func (c *exportCmd) Run(a *app) error {
 			return err
 		}
 		defer func() { _ = root.Close() }() // nothing was written through it
-		st, err := t.stats(a.ctx)
+		st, err := t.stats(a.ctx, false)
 		if err != nil {
 			return err
 		}

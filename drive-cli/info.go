@@ -71,7 +71,7 @@ func (r infoResult) text() string {
 
 func (c *infoCmd) Run(a *app) error {
 	return a.withStore(c.access(), func(t target) error {
-		st, err := t.stats(a.ctx)
+		st, err := t.stats(a.ctx, c.Detailed)
 		if err != nil {
 			return err
 		}

@@ -178,16 +178,19 @@ func (l *localStore) entries(_ context.Context, onlyLive bool) iter.Seq2[entryRe
 
 func (l *localStore) sync(context.Context) error { return l.store.Sync() }
 
-func (l *localStore) stats(context.Context) (storeStats, error) {
+func (l *localStore) stats(_ context.Context, savings bool) (storeStats, error) {
 	st, err := l.store.Stats()
 	if err != nil {
 		return storeStats{}, err
 	}
-	savings, err := l.store.CompactionSavings()
-	return storeStats{
+	result := storeStats{
 		fileSize: l.store.FileSize(), liveEntries: st.LiveEntries, allEntries: st.Entries,
-		tombstones: st.Tombstones, liveBytes: st.LiveBytes, savings: savings,
-	}, err
+		tombstones: st.Tombstones, liveBytes: st.LiveBytes,
+	}
+	if savings {
+		result.savings, err = l.store.CompactionSavings()
+	}
+	return result, err
 }
 
 func (l *localStore) compact(ctx context.Context, rate int64, report func(done, total int64)) (compaction, error) {

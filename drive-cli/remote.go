@@ -31,11 +31,13 @@ func openRemote(ctx context.Context, address string, flags remoteFlags, logger *
 	}
 	dialing, cancel := context.WithTimeout(ctx, flags.Timeout)
 	defer cancel()
-	client, err := driveclient.Dial(dialing, address, driveclient.Options{Header: header, TLS: config, Logger: logger})
+	client, err := driveclient.Dial(dialing, address, driveclient.Options{Protocol: flags.Protocol, Header: header, TLS: config, Logger: logger})
 	switch {
 	case err == nil:
 	case errors.Is(err, context.DeadlineExceeded):
 		return nil, fmt.Errorf("%s: no connection within %v", quoted(address), flags.Timeout)
+	case errors.Is(err, driveclient.ErrNoAnswer):
+		return nil, fmt.Errorf("%s: %w; try --protocol original21", quoted(address), err)
 	default:
 		return nil, err // it names the address
 	}

@@ -21,20 +21,43 @@ func named(k key, err error) error {
 	return err
 }
 
+// at calls byKey, or byHash where the bytes of a key are not known. Servers of the original
+// protocol find values by keys only.
+func at[T any](k key, byKey func(key []byte) (T, error), byHash func(hash uint64) (T, error)) (T, error) {
+	if k.bytes == nil {
+		return byHash(k.hash)
+	}
+	return byKey(k.bytes)
+}
+
 func (r *remoteStore) read(ctx context.Context, k key, w io.Writer) (int64, error) {
-	n, err := r.client.ReadToHash(ctx, k.hash, w)
+	n, err := at(k,
+		func(key []byte) (int64, error) { return r.client.ReadTo(ctx, key, w) },
+		func(hash uint64) (int64, error) { return r.client.ReadToHash(ctx, hash, w) })
 	return n, named(k, err)
 }
 
 func (r *remoteStore) write(ctx context.Context, k key, value []byte) (int64, error) {
-	return r.client.WriteHash(ctx, k.hash, value)
+	return at(k,
+		func(key []byte) (int64, error) { return r.client.Write(ctx, key, value) },
+		func(hash uint64) (int64, error) { return r.client.WriteHash(ctx, hash, value) })
 }
 
 func (r *remoteStore) writeFrom(ctx context.Context, k key, from io.Reader) (int64, error) {
-	return r.client.WriteFromHash(ctx, k.hash, from)
+	return at(k,
+		func(key []byte) (int64, error) { return r.client.WriteFrom(ctx, key, from) },
+		func(hash uint64) (int64, error) { return r.client.WriteFromHash(ctx, hash, from) })
 }
 
+// writeBatch goes by hashes unless the server cannot: they are shorter.
 func (r *remoteStore) writeBatch(ctx context.Context, items []item) (int64, error) {
+	if r.client.IsOriginal() {
+		batch := make([]driveclient.Item, len(items))
+		for i, it := range items {
+			batch[i] = driveclient.Item{Key: it.key.bytes, Value: it.value}
+		}
+		return r.client.WriteBatch(ctx, batch)
+	}
 	batch := make([]driveclient.HashedItem, len(items))
 	for i, it := range items {
 		batch[i] = driveclient.HashedItem{Hash: it.key.hash, Value: it.value}
@@ -43,11 +66,15 @@ func (r *remoteStore) writeBatch(ctx context.Context, items []item) (int64, erro
 }
 
 func (r *remoteStore) remove(ctx context.Context, k key) (int64, error) {
-	return r.client.DeleteHash(ctx, k.hash)
+	return at(k,
+		func(key []byte) (int64, error) { return r.client.Delete(ctx, key) },
+		func(hash uint64) (int64, error) { return r.client.DeleteHash(ctx, hash) })
 }
 
 func (r *remoteStore) exists(ctx context.Context, k key) (bool, error) {
-	return r.client.ExistsHash(ctx, k.hash)
+	return at(k,
+		func(key []byte) (bool, error) { return r.client.Exists(ctx, key) },
+		func(hash uint64) (bool, error) { return r.client.ExistsHash(ctx, hash) })
 }
 
 func (r *remoteStore) rename(ctx context.Context, from, to key) (int64, error) {
@@ -86,16 +113,27 @@ func (r *remoteStore) entries(ctx context.Context, onlyLive bool) iter.Seq2[entr
 
 func (r *remoteStore) sync(ctx context.Context) error { return r.client.Sync(ctx) }
 
-func (r *remoteStore) stats(ctx context.Context) (storeStats, error) {
+func (r *remoteStore) stats(ctx context.Context, savings bool) (storeStats, error) {
+	if r.client.IsOriginal() && !savings {
+		entries, err := r.client.Len(ctx)
+		if err != nil {
+			return storeStats{}, err
+		}
+		size, err := r.client.FileSize(ctx)
+		return storeStats{fileSize: size, liveEntries: int64(entries)}, err
+	}
 	st, err := r.client.Stats(ctx)
 	if err != nil {
 		return storeStats{}, err
 	}
-	savings, err := r.client.CompactionSavings(ctx)
-	return storeStats{
+	result := storeStats{
 		fileSize: st.FileBytes, liveEntries: st.LiveEntries, allEntries: st.Entries,
-		tombstones: st.Tombstones, liveBytes: st.LiveBytes, savings: savings,
-	}, err
+		tombstones: st.Tombstones, liveBytes: st.LiveBytes,
+	}
+	if savings {
+		result.savings, err = r.client.CompactionSavings(ctx)
+	}
+	return result, err
 }
 
 // compact has no progress to report: the server does the work.

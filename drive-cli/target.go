@@ -34,7 +34,10 @@ type target interface {
 	metadata(ctx context.Context, k key) (entryRecord, error)
 	// entries yields entries in file order: all of them, or the live ones.
 	entries(ctx context.Context, onlyLive bool) iter.Seq2[entryRecord, error]
-	stats(ctx context.Context) (storeStats, error)
+	// stats sums the store up. What a compaction would save is told if savings asks
+	// for it. Without, a server of the original protocol tells its size and the
+	// number of live entries only.
+	stats(ctx context.Context, savings bool) (storeStats, error)
 	// compact copies at most rate bytes a second; 0 is no limit.
 	compact(ctx context.Context, rate int64, report func(done, total int64)) (compaction, error)
 	// snapshot writes a backup of what came after since to w, reading at most

@@ -67,7 +67,7 @@ func (c *Client) getBatch(ctx context.Context, keys []driveservice.KeyRef) ([][]
 		if !result.Found {
 			continue
 		}
-		if !intact(result) {
+		if !c.intact(result) {
 			return nil, c.refused("get batch", driveservice.ReasonCorrupt, "value does not match its checksum")
 		}
 		values[i] = result.Value

@@ -12,27 +12,45 @@ import (
 // Client is a drive at the other end of a connection. All methods are safe for
 // concurrent use.
 type Client struct {
-	conn   rpc.Invoker
-	ws     *wsclient.Client // nil for a Client from New
-	closed atomic.Bool
+	conn     rpc.Invoker
+	ws       *wsclient.Client // nil for a Client from New
+	original bool             // the server speaks the original protocol
+	room     int              // for a value that is read from a stream to be sent whole
+	closed   atomic.Bool
 }
 
 // Dial connects to a drive server. address is a ws or wss URL; without a path
 // it means [DefaultPath]. ctx bounds the opening of the connection only.
 //
 // It fails as [wsclient.Dial] does: with [wsclient.ErrBadURL], a
-// [*wsclient.HandshakeError], or an error of the network or of TLS.
+// [*wsclient.HandshakeError], with [ErrNoAnswer], or an error of the network or
+// of TLS.
 func Dial(ctx context.Context, address string, opts Options) (*Client, error) {
 	ws, err := wsclient.Dial(ctx, withPath(address), opts.transport())
 	if err != nil {
 		return nil, err
 	}
-	return &Client{conn: ws.Conn(), ws: ws}, nil
+	c := New(ws.Conn())
+	c.ws, c.room = ws, opts.originalBytes()
+	return c, nil
 }
 
 // New returns a Client that calls over conn, which stays the caller's: a
 // connection that was opened in another way or that has other users too.
-func New(conn rpc.Invoker) *Client { return &Client{conn: conn} }
+func New(conn rpc.Invoker) *Client {
+	c := &Client{conn: conn, room: DefaultMaxOriginalBytes}
+	if peer, ok := conn.(interface{ IsOriginal() bool }); ok {
+		c.original = peer.IsOriginal()
+	}
+	return c
+}
+
+// IsOriginal tells whether the server speaks the original protocol. Then there are Write,
+// Get, Delete, Exists, WriteBatch, GetBatch, Len, IsEmpty and FileSize, by key and not by
+// hash, and what is made of them: WriteFrom, ReadTo, Reader and RangeReader, with all of
+// the value in memory. Everything else fails with [ErrUnsupported], and no checksum
+// protects values on their way.
+func (c *Client) IsOriginal() bool { return c.original }
 
 // withPath appends the default path to an address without one. What is no
 // address stays as it is, for Dial to refuse.

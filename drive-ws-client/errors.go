@@ -5,7 +5,12 @@ import (
 
 	"github.com/simd-drive/go/drive-service-definition"
 	rpc "github.com/simd-drive/go/muxio-rpc-service"
+	wsclient "github.com/simd-drive/go/muxio-ws-client"
 )
+
+// ErrNoAnswer means that a server accepted the connection and does not answer in the
+// original protocol: it expects headers of the other size, or another protocol.
+var ErrNoAnswer = wsclient.ErrNoAnswer
 
 // Errors of a single call: what was asked for is refused, and the store is as
 // it was before.
@@ -50,6 +55,8 @@ var (
 	ErrClosed = errors.New("driveclient: closed")
 	// ErrRefused means that the server cannot use its file.
 	ErrRefused = errors.New("driveclient: server cannot use its file")
+	// ErrUnsupported means that the server does not know what was asked for.
+	ErrUnsupported = errors.New("driveclient: not supported by the server")
 	// ErrUnavailable means that the connection failed or the server is
 	// shutting down. Whether a write took effect is unknown.
 	ErrUnavailable = errors.New("driveclient: server is unavailable")
@@ -113,12 +120,18 @@ func (c *Client) kindOf(err error) error {
 	if !errors.As(err, &remote) {
 		return nil
 	}
-	kind, known := kinds[remote.Reason]
+	reason := remote.Reason
+	if c.original {
+		reason = originalReason(remote)
+	}
+	kind, known := kinds[reason]
 	switch {
 	case known:
 		return kind
 	case remote.Code == rpc.ResourceExhausted:
 		return ErrLimit
+	case remote.Code == rpc.Unimplemented:
+		return ErrUnsupported
 	case remote.Code != rpc.Unavailable:
 		return nil
 	case c.closed.Load():

@@ -1,6 +1,7 @@
 package driveclient
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"log/slog"
@@ -19,8 +20,28 @@ const DefaultPath = "/ws"
 // that neither end needs memory for all of it at a time.
 const StreamFromBytes = 8 << 20
 
+// Protocol is what a client and a server speak.
+type Protocol = wsclient.Protocol
+
+// The protocols, which package wsclient describes.
+const (
+	Negotiated = wsclient.Negotiated
+	Native     = wsclient.Native
+	Original13 = wsclient.Original13
+	Original21 = wsclient.Original21
+)
+
+// DefaultMaxOriginalBytes is the default of [Options.MaxMessageBytes] where the original
+// protocol is spoken.
+const DefaultMaxOriginalBytes = 256 << 20
+
 // Options sets up a [Client]. The zero value is ready to use.
 type Options struct {
+	// Protocol is what is spoken with the server. The zero value, [Negotiated], goes
+	// on in the original protocol with a server that knows no other, such as those
+	// written in Rust; with releases of those before 0.17 it must be [Original21].
+	// See [Client.IsOriginal].
+	Protocol Protocol
 	// Header is sent with the handshake, for instance Authorization.
 	Header http.Header
 	// TLS configures wss connections; nil verifies the server against the
@@ -29,7 +50,8 @@ type Options struct {
 	// DialContext opens the network connection; nil dials TCP.
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
 	// MaxMessageBytes bounds one request and one response, and so the values
-	// of a batch together; 0 means [rpc.DefaultMaxMessageBytes].
+	// of a batch together; 0 means [rpc.DefaultMaxMessageBytes], and
+	// [DefaultMaxOriginalBytes] in the original protocol, which has no streams.
 	MaxMessageBytes int
 	// HandshakeTimeout bounds the opening of the connection; 0 means
 	// [wsclient.DefaultHandshakeTimeout].
@@ -43,8 +65,15 @@ type Options struct {
 	Logger *slog.Logger
 }
 
+// originalBytes returns MaxMessageBytes where the original protocol is spoken.
+func (o Options) originalBytes() int { return cmp.Or(o.MaxMessageBytes, DefaultMaxOriginalBytes) }
+
 func (o Options) transport() wsclient.Options {
+	originals := rpc.Config{MaxMessageBytes: o.originalBytes()}
+	originals.MaxBufferedBytes = max(rpc.DefaultMaxBufferedBytes, originals.MaxMessageBytes)
 	return wsclient.Options{
+		Protocol:         o.Protocol,
+		Originals:        &originals,
 		Header:           o.Header,
 		TLS:              o.TLS,
 		DialContext:      o.DialContext,

@@ -23,6 +23,9 @@ func (c *Client) WriteFromHash(ctx context.Context, hash uint64, r io.Reader) (i
 
 func (c *Client) writeFrom(ctx context.Context, key driveservice.KeyRef, r io.Reader) (int64, error) {
 	const op = "write from"
+	if c.original {
+		return c.writeWhole(ctx, key, r)
+	}
 	stream, err := caller.OpenClientStream(ctx, c.conn, driveservice.StreamWrite, driveservice.KeyRequest{Key: key})
 	if err != nil {
 		return 0, c.failed(op, err)
@@ -91,6 +94,9 @@ func (c *Client) reader(ctx context.Context, r driveservice.StreamReadRequest) (
 // open starts to stream a value and waits for its first bytes, so that a
 // refusal shows here and not at the first Read.
 func (c *Client) open(ctx context.Context, r driveservice.StreamReadRequest) (*valueReader, error) {
+	if c.original {
+		return c.openOriginal(ctx, r)
+	}
 	stream, err := caller.OpenServerStream(ctx, c.conn, driveservice.StreamRead, r)
 	if err != nil {
 		return nil, c.failed("read", err)
@@ -106,9 +112,9 @@ func (c *Client) open(ctx context.Context, r driveservice.StreamReadRequest) (*v
 // valueReader is a value that is being received.
 type valueReader struct {
 	client *Client
-	stream *caller.ServerStream[[]byte]
-	rest   []byte // of the last chunk, valid until the next
-	err    error  // what follows rest: io.EOF or a failure
+	stream *caller.ServerStream[[]byte] // nil when all of it is there
+	rest   []byte                       // of the last chunk, valid until the next
+	err    error                        // what follows rest: io.EOF or a failure
 }
 
 // fill makes rest non-empty unless err is set.
@@ -160,4 +166,9 @@ func (v *valueReader) WriteTo(w io.Writer) (int64, error) {
 
 // Close gives the call up unless it was read to its end. It may be called again
 // and from any goroutine.
-func (v *valueReader) Close() error { return v.stream.Close() }
+func (v *valueReader) Close() error {
+	if v.stream == nil {
+		return nil
+	}
+	return v.stream.Close()
+}

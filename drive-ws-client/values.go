@@ -40,11 +40,11 @@ func (c *Client) WriteHash(ctx context.Context, hash uint64, value []byte) (int6
 }
 
 func (c *Client) write(ctx context.Context, key driveservice.KeyRef, value []byte) (int64, error) {
-	if len(value) >= StreamFromBytes {
+	if len(value) >= StreamFromBytes && !c.original {
 		return c.writeFrom(ctx, key, bytes.NewReader(value))
 	}
 	tail, err := tailOf(call(ctx, c, "write", driveservice.Write, driveservice.WriteRequest{Key: key, Value: value}))
-	if len(value) >= minMessageBytes && errors.Is(err, ErrLimit) {
+	if len(value) >= minMessageBytes && errors.Is(err, ErrLimit) && !c.original {
 		return c.writeFrom(ctx, key, bytes.NewReader(value))
 	}
 	return tail, err
@@ -64,7 +64,7 @@ func (c *Client) GetHash(ctx context.Context, hash uint64) ([]byte, error) {
 
 func (c *Client) get(ctx context.Context, key driveservice.KeyRef) ([]byte, error) {
 	r, err := call(ctx, c, "get", driveservice.Read, driveservice.KeyRequest{Key: key})
-	if errors.Is(err, ErrTooLarge) || errors.Is(err, ErrLimit) {
+	if (errors.Is(err, ErrTooLarge) || errors.Is(err, ErrLimit)) && !c.original {
 		var whole bytes.Buffer
 		_, err = c.readTo(ctx, key, &whole)
 		return whole.Bytes(), err
@@ -74,13 +74,16 @@ func (c *Client) get(ctx context.Context, key driveservice.KeyRef) ([]byte, erro
 		return nil, err
 	case !r.Result.Found:
 		return nil, c.refused("get", driveservice.ReasonNotFound, "key not found")
-	case !intact(r.Result):
+	case !c.intact(r.Result):
 		return nil, c.refused("get", driveservice.ReasonCorrupt, "value does not match its checksum")
 	}
 	return r.Result.Value, nil
 }
 
-func intact(r driveservice.ReadResult) bool { return crc32.ChecksumIEEE(r.Value) == r.Checksum }
+// intact verifies a value, if the server has told its checksum.
+func (c *Client) intact(r driveservice.ReadResult) bool {
+	return c.original || crc32.ChecksumIEEE(r.Value) == r.Checksum
+}
 
 // Delete removes the value of key and returns the new size of the file. A key
 // without a value is no error.
@@ -165,6 +168,10 @@ func (c *Client) copy(ctx context.Context, from, to driveservice.KeyRef) (int64,
 
 // call makes a unary call.
 func call[Req, Resp any](ctx context.Context, c *Client, op string, m rpc.Method[Req, Resp], r Req) (Resp, error) {
+	if c.original {
+		response, err := callOriginal(ctx, c.conn, m, r)
+		return response, c.failed(op, err)
+	}
 	response, err := caller.Call(ctx, c.conn, m, r)
 	return response, c.failed(op, err)
 }

@@ -33,6 +33,7 @@ type config struct {
 	ScrubEvery time.Duration `default:"24h" placeholder:"DURATION" help:"How often all checksums are verified in the background; damage goes to the log; 0 is never (default 24h)."`
 	ScrubRate  byteSize      `default:"16m" placeholder:"SIZE" help:"Most that is verified in a second; 0 is no limit (default 16m)."`
 
+	NativeOnly     bool          `help:"Refuse clients of the original protocol, written in Rust or Python."`
 	MaxConnections int           `default:"0" placeholder:"N" help:"Refuse connections beyond N at a time; 0 is the built-in limit."`
 	ShutdownGrace  time.Duration `default:"${grace}" placeholder:"DURATION" help:"How long calls in flight may take to finish after SIGTERM or SIGINT (default ${grace})."`
 	LogLevel       slog.Level    `default:"info" placeholder:"LEVEL" help:"Least level that is logged: debug, info, warn or error (default info)."`

@@ -30,9 +30,8 @@ func Dial(ctx context.Context, rawURL string, opts Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg, spoken := opts.conn(), opts.Protocol.chosen(ws.Subprotocol())
-	cfg.Layout = spoken.layout()
-	conn, err := rpc.NewConn(wsconn.New(ws, opts.transport()), cfg)
+	spoken := opts.Protocol.chosen(ws.Subprotocol())
+	conn, err := rpc.NewConn(wsconn.New(ws, opts.transport()), opts.conn(spoken))
 	if err != nil {
 		return nil, fmt.Errorf("wsclient: %w", err)
 	}

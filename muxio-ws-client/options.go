@@ -43,6 +43,9 @@ type Options struct {
 	// Conn carries the limits of the connection. Its Role, and its Handler
 	// and Logger where the fields here are set, are replaced.
 	Conn rpc.Config
+	// Originals carries the limits instead where the original protocol is spoken;
+	// nil means those of Conn.
+	Originals *rpc.Config
 	// MaxMessageBytes bounds a received WebSocket message, which carries many
 	// frames; 0 means [wsconn.DefaultMaxMessageBytes].
 	MaxMessageBytes int
@@ -62,9 +65,13 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-func (o Options) conn() rpc.Config {
+// conn returns the configuration of a connection on which p is spoken.
+func (o Options) conn(p Protocol) rpc.Config {
 	cfg := o.Conn
-	cfg.Role = muxio.Initiator
+	if p != Native && o.Originals != nil {
+		cfg = *o.Originals
+	}
+	cfg.Role, cfg.Layout = muxio.Initiator, p.layout()
 	if o.Handler != nil {
 		cfg.Handler = o.Handler
 	}

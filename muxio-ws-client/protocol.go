@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/simd-drive/go/muxio"
@@ -26,19 +28,27 @@ const (
 	Original21
 )
 
-// String returns the name of the protocol.
+var protocolNames = [...]string{Negotiated: "negotiated", Native: "native", Original13: "original13", Original21: "original21"}
+
+// String returns the name of the protocol: negotiated, native, original13 or original21.
 func (p Protocol) String() string {
-	switch p {
-	case Negotiated:
-		return "negotiated"
-	case Native:
-		return "muxio.v1"
-	case Original13:
-		return "original, headers of 13 bytes"
-	case Original21:
-		return "original, headers of 21 bytes"
+	if int(p) >= len(protocolNames) {
+		return "unknown protocol"
 	}
-	return "unknown protocol"
+	return protocolNames[p]
+}
+
+// MarshalText implements [encoding.TextMarshaler].
+func (p Protocol) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// UnmarshalText implements [encoding.TextUnmarshaler], for flags and configurations.
+func (p *Protocol) UnmarshalText(text []byte) error {
+	i := slices.Index(protocolNames[:], string(text))
+	if i < 0 {
+		return fmt.Errorf("wsclient: protocol %q, want one of %s", text, strings.Join(protocolNames[:], ", "))
+	}
+	*p = Protocol(i)
+	return nil
 }
 
 // offers tells whether the subprotocol is asked for.
@@ -82,9 +92,9 @@ func probe(ctx context.Context, conn *rpc.Conn, p Protocol) error {
 	_, err := conn.Invoke(ctx, rpc.MethodIDOf("muxio.probe"), rpc.Message{})
 	switch {
 	case errors.Is(err, rpc.DeadlineExceeded):
-		return fmt.Errorf("%w in the protocol %q (Options.Protocol names others)", ErrNoAnswer, p)
+		return fmt.Errorf("%w in the protocol %v (Options.Protocol names others)", ErrNoAnswer, p)
 	case errors.Is(err, rpc.Unavailable), errors.Is(err, rpc.Canceled):
-		return fmt.Errorf("%w in the protocol %q (Options.Protocol names others): %w", ErrNoAnswer, p, err)
+		return fmt.Errorf("%w in the protocol %v (Options.Protocol names others): %w", ErrNoAnswer, p, err)
 	}
 	return nil // whatever it says, it answers
 }
