@@ -16,12 +16,12 @@ import (
 // A nativeClient is the client of this repository.
 type nativeClient struct{ drive *driveclient.Client }
 
-// dialNative connects to a server of this repository. The test's end closes it.
-func dialNative(t *testing.T, address string) client {
+// dialNative connects to a server. The test's end closes it.
+func dialNative(t *testing.T, address string, protocol driveclient.Protocol) client {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
 	defer cancel()
-	c, err := driveclient.Dial(ctx, "ws://"+address, driveclient.Options{})
+	c, err := driveclient.Dial(ctx, "ws://"+address, driveclient.Options{Protocol: protocol})
 	if err != nil {
 		t.Fatal(err)
 	}

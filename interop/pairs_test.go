@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/simd-drive/go/drive-ws-client"
 )
 
 // The original programs; tools/interop.sh installs them and names them.
@@ -22,8 +24,8 @@ var (
 	server011Path  = flag.String("interop.server-0.11", "", "path of simd-r-drive-ws-server 0.11.0-alpha")
 )
 
-// ourServerPath is the server of this repository, built by TestMain.
-var ourServerPath string
+// Programs of this repository, built by TestMain.
+var ourServerPath, ourCommandPath string
 
 var (
 	server017 = serverProgram{name: "server 0.17.5", path: server017Path}
@@ -38,6 +40,8 @@ type clientProgram struct {
 	// nil needs none.
 	path *string
 	args []string // before the address
+	// protocol is what our own client speaks.
+	protocol driveclient.Protocol
 	// inFlight is how many calls the scenarios have in flight at a time.
 	inFlight int
 	// refusal stands before the text of a server's error; the text is not
@@ -57,14 +61,16 @@ var (
 		name: "Python client", path: pythonPath, args: []string{filepath.Join("python", "client.py")},
 		inFlight: 8, refusal: "Remote system error: ", hangs: true,
 	}
-	ourClient = clientProgram{name: "our client", inFlight: 256, tails: true}
+	ourClient   = clientProgram{name: "our client", inFlight: 256, tails: true}
+	ourClient13 = clientProgram{name: "our client in the original protocol", inFlight: 256, tails: true, protocol: driveclient.Original13}
+	ourClient21 = clientProgram{name: "our client in the older original protocol", inFlight: 256, tails: true, protocol: driveclient.Original21}
 )
 
 // connect connects a client to a server. The test's end ends it.
 func (p clientProgram) connect(t *testing.T, address string) client {
 	t.Helper()
 	if p.path == nil {
-		return dialNative(t, address)
+		return dialNative(t, address, p.protocol)
 	}
 	return startClient(t, *p.path, append(slices.Clone(p.args), address)...)
 }
@@ -83,6 +89,10 @@ var pairs = []pair{
 	{rustClient, ourServer},
 	{pythonClient, ourServer},
 	{ourClient, ourServer},
+	{ourClient, server017}, // negotiated
+	{ourClient21, server011},
+	{ourClient13, ourServer},
+	{ourClient21, ourServer},
 }
 
 // skipUnless skips the test if a program is missing.
@@ -133,11 +143,13 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
-	ourServerPath = filepath.Join(dir, "drive-ws-server")
-	build := exec.Command("go", "build", "-o", ourServerPath, ".")
-	build.Dir = filepath.Join("..", "drive-ws-server")
-	if out, err := build.CombinedOutput(); err != nil {
-		panic(fmt.Sprintf("go build: %v\n%s", err, out))
+	ourServerPath, ourCommandPath = filepath.Join(dir, "drive-ws-server"), filepath.Join(dir, "drive")
+	for module, program := range map[string]string{"drive-ws-server": ourServerPath, "drive-cli": ourCommandPath} {
+		build := exec.Command("go", "build", "-o", program, ".")
+		build.Dir = filepath.Join("..", module)
+		if out, err := build.CombinedOutput(); err != nil {
+			panic(fmt.Sprintf("go build: %v\n%s", err, out))
+		}
 	}
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
 		_ = os.RemoveAll(dir)
