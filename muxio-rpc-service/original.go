@@ -128,17 +128,15 @@ func (c *Conn) failure(s status, payload []byte) error {
 		return failure(s, payload)
 	}
 	text, code := payload, Unknown
-	switch s {
-	case statusSystem:
+	switch {
+	case s == statusSystem:
 		code = Internal
-	case statusNoMethod:
+	case s == statusNoMethod:
 		code = Unimplemented
-	case statusFail:
+	case len(payload) >= 2 && int(payload[1]) == len(payload)-2:
 		// A byte of a code, the length of the text in another, if it is less than
 		// 255, and the text.
-		if len(payload) >= 2 && int(payload[1]) == len(payload)-2 {
-			text = payload[2:]
-		}
+		text = payload[2:]
 	}
 	return &Error{Code: code, Message: cut(strings.ToValidUTF8(string(text), "\uFFFD"), MaxErrorMessage)}
 }

@@ -71,8 +71,9 @@ func (p Protocol) layout() muxio.Layout {
 		return muxio.LayoutOriginal13
 	case Original21:
 		return muxio.LayoutOriginal21
+	default:
+		return muxio.Layout13
 	}
-	return muxio.Layout13
 }
 
 // ErrNoAnswer reports a server that accepted a connection and does not answer in the

@@ -14,6 +14,7 @@ import (
 // and reports whether r does. originals tells whether one may ask for no subprotocol.
 func checkUpgrade(w http.ResponseWriter, r *http.Request, originals bool) bool {
 	asked := websocket.Subprotocols(r)
+	fits := slices.Contains(asked, wsconn.Subprotocol) || originals && len(asked) == 0
 	switch {
 	case r.ProtoMajor != 1:
 		http.Error(w, "this address is a WebSocket, which opens over HTTP/1.1", http.StatusHTTPVersionNotSupported)
@@ -24,7 +25,7 @@ func checkUpgrade(w http.ResponseWriter, r *http.Request, originals bool) bool {
 		upgradeRequired(w, "this address is a WebSocket: the request needs the headers Connection: Upgrade and Upgrade: websocket")
 	case r.Header.Get("Sec-Websocket-Version") != "13":
 		upgradeRequired(w, "this server speaks version 13 of WebSocket: the request needs Sec-WebSocket-Version: 13")
-	case !slices.Contains(asked, wsconn.Subprotocol) && !(originals && len(asked) == 0):
+	case !fits:
 		http.Error(w, "this server speaks the subprotocol "+wsconn.Subprotocol+
 			": the request needs Sec-WebSocket-Protocol: "+wsconn.Subprotocol, http.StatusBadRequest)
 	default:

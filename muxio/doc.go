@@ -25,5 +25,10 @@
 // [CloseReason] that says so. When a session ends, for whatever reason, every
 // blocked Send returns and every Receiver is told.
 //
+// # The original protocol
+//
+// With [LayoutOriginal] and the like a session speaks to programs that know no muxio.v1:
+// without flow control, pings or an announced end.
+//
 // WIRE.md beside this file describes the bytes.
 package muxio

@@ -132,12 +132,17 @@ func TestOriginalFrames(t *testing.T) {
 	}{
 		{"ids of either half", []Frame{
 			whole[0], whole[1],
-			{Stream: 1 << 31, Payload: call}, {Stream: 1 << 31, Seq: 1, Kind: End},
-			{Stream: connectionID, Payload: call}, {Stream: connectionID, Seq: 1, Kind: End},
+			{Stream: 1 << 31, Payload: call},
+			{Stream: 1 << 31, Seq: 1, Kind: End},
+			{Stream: connectionID, Payload: call},
+			{Stream: connectionID, Seq: 1, Kind: End},
 		}, []string{string(call), string(call), string(call)}, 0},
 		{"all kinds carry bytes", []Frame{
-			whole[0], {Stream: 7, Seq: 1, Kind: 4, Payload: []byte("a")}, {Stream: 7, Seq: 2, Kind: 5, Payload: []byte("b")},
-			{Stream: 7, Seq: 3, Kind: Open, Payload: []byte("c")}, {Stream: 7, Seq: 4, Kind: End},
+			whole[0],
+			{Stream: 7, Seq: 1, Kind: 4, Payload: []byte("a")},
+			{Stream: 7, Seq: 2, Kind: 5, Payload: []byte("b")},
+			{Stream: 7, Seq: 3, Kind: Open, Payload: []byte("c")},
+			{Stream: 7, Seq: 4, Kind: End},
 		}, []string{string(call) + "abc"}, 0},
 		{"bytes in an End", []Frame{whole[0], {Stream: 7, Seq: 1, Kind: End, Payload: []byte("lost")}}, []string{string(call)}, 0},
 		{"an id again", []Frame{whole[0], whole[1], whole[0], whole[1]}, []string{string(call), string(call)}, 0},

@@ -16,6 +16,24 @@ func dialRaw(t *testing.T, limits Limits) *rawPeer {
 	return &rawPeer{t: t, transport: ta, end: newEnd(t, tb, Responder, limits, true)}
 }
 
+// wantClosed reads until the other end closes, and checks the code.
+func wantClosed(t *testing.T, peer Transport, code CloseCode) {
+	t.Helper()
+	result := make(chan error, 1)
+	go func() {
+		for {
+			if _, err := peer.ReadMessage(); err != nil {
+				result <- err
+				return
+			}
+		}
+	}()
+	var closed *CloseError
+	if err := await(t, result); !errors.As(err, &closed) || closed.Code != code || closed.Text == "" {
+		t.Errorf("closed with %v, want code %d and a reason", err, code)
+	}
+}
+
 // writeFrames writes frames as one message.
 func writeFrames(t *testing.T, transport Transport, frames ...Frame) {
 	t.Helper()

@@ -265,7 +265,10 @@ func (w *SendStream) Cancel(code uint32) {
 	w.Stop()
 	q := w.q
 	q.mu.Lock()
-	tellPeer := !w.cancelled && w.seq > 0 && !(w.ended && w.session.original)
+	tellPeer := !w.cancelled && w.seq > 0
+	if w.session.original && w.ended {
+		tellPeer = false
+	}
 	w.cancelled = true
 	w.unregisterLocked()
 	var err error

@@ -287,24 +287,6 @@ func (p *rawPeer) wantClose(code CloseCode) {
 	wantClosed(p.t, p.transport, code)
 }
 
-// wantClosed reads until the other end closes, and checks the code.
-func wantClosed(t *testing.T, peer Transport, code CloseCode) {
-	t.Helper()
-	result := make(chan error, 1)
-	go func() {
-		for {
-			if _, err := peer.ReadMessage(); err != nil {
-				result <- err
-				return
-			}
-		}
-	}()
-	var closed *CloseError
-	if err := await(t, result); !errors.As(err, &closed) || closed.Code != code || closed.Text == "" {
-		t.Errorf("closed with %v, want code %d and a reason", err, code)
-	}
-}
-
 func TestFramesOutOfOrder(t *testing.T) {
 	p := newRawPeer(t, Limits{})
 	p.send(Frame{Stream: 5, Seq: 2, Kind: Data, Payload: []byte("c")},

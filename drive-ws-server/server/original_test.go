@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -205,7 +206,7 @@ func TestWritesOfOneConnectionAreInOrder(t *testing.T) {
 		t.Fatalf("%d entries, want %d", len(history), writes)
 	}
 	for i, got := range history {
-		want := fmt.Sprint(i)
+		want := strconv.Itoa(i)
 		if i%10 == 9 {
 			want = ""
 		}
