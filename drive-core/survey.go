@@ -1,6 +1,7 @@
 package drive
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"slices"
@@ -15,7 +16,9 @@ import (
 // previous offset inside the gap such that the checksum of the bytes between
 // matches. Each place is looked at once, and each look costs at most sampleStride
 // bytes of checksum (prefixSums), so the whole work is linear in the file size,
-// whatever the file holds. A match by chance has the odds of 2^-32 per look.
+// whatever the file holds. A match by chance has the odds of 2^-32 per look. A value
+// may hold such places too, but not behind the end of its own entry: so what was found
+// is read from its end, where each match names the one before it.
 //
 // What the search cannot match is damage. Where it ends is known (an intact entry
 // names it, or the file ends), so the metadata that stands there says which entry
@@ -64,7 +67,8 @@ type survey struct {
 
 // run calls visit with every piece, from the end of the file to its beginning. It
 // stops at the first error of visit or of the context. Memory: nothing per entry of
-// a healthy file, about 100 bytes per entry inside a gap.
+// a healthy file, about 50 bytes per entry inside a gap, and an eighth of the gap, at
+// most maxMarks bits.
 func (s *survey) run(visit func(piece) error) error {
 	var above piece // found, but not told: what lies below may show that its link is wrong
 	held := false   // above is set
@@ -73,32 +77,30 @@ func (s *survey) run(visit func(piece) error) error {
 		if err != nil {
 			return err
 		}
-		var gap []piece
+		var f *found
 		if !ok {
-			foot, err := s.foot(tail)
-			if err != nil {
+			if f, err = s.searchBelow(tail, held, above); err != nil {
 				return err
 			}
-			if gap, err = s.gap(foot, tail, held, &above); err != nil {
-				return err
+			if t := f.lastTail(f.high); held && t != tail && s.follows(t, above.entry) {
+				above.kind, above.entry.prevOffset = pieceRelinked, t
+				tail = t
 			}
-			tail = foot
 		}
 		if held {
 			if err := visit(above); err != nil {
-				return err
-			}
-			held = false
-		}
-		for _, p := range slices.Backward(gap) {
-			if err := visit(p); err != nil {
 				return err
 			}
 		}
 		if ok {
 			above, held = s.throughPadding(e), true
 			tail = above.from()
+			continue
 		}
+		if err := s.gap(f, tail, held, visit); err != nil {
+			return err
+		}
+		tail, held = f.low, false
 	}
 	if held {
 		if err := visit(above); err != nil {
@@ -185,38 +187,198 @@ func (s *survey) foot(tail int64) (int64, error) {
 	}
 }
 
-// gap takes apart what lies between two tails and returns it in file order. above
-// is the entry that names high as its previous offset, if there is one. When a few
-// wrong bits made it name another place in its padding, it is relinked.
-func (s *survey) gap(low, high int64, hasAbove bool, above *piece) ([]piece, error) {
-	limit := high
-	if hasAbove {
-		limit = above.entry.start
+// searchBelow searches the gap that ends at tail, where no entry verifies. When a few
+// wrong bits made above, if it is held, name a place in its padding instead of the tail
+// before it, the gap goes on up to its payload.
+func (s *survey) searchBelow(tail int64, held bool, above piece) (*found, error) {
+	foot, err := s.foot(tail)
+	if err != nil {
+		return nil, err
 	}
-	var pieces []piece
-	for low < limit {
-		e, ok, err := s.resync(low, limit)
-		if err != nil {
-			return nil, err
-		}
+	if held {
+		tail = above.entry.start
+	}
+	return s.search(foot, tail)
+}
+
+// gap calls visit with the pieces from tail down to the low end of a gap. named says that
+// an intact entry names tail.
+func (s *survey) gap(f *found, tail int64, named bool, visit func(piece) error) error {
+	for ; tail > f.low; named = true {
+		e, ok := f.endingAt(tail)
 		if !ok {
-			break
+			below, err := s.below(f, tail, named)
+			if err == nil {
+				err = s.damage(below, tail, visit)
+			}
+			if err != nil {
+				return err
+			}
+			tail = below
+			continue
 		}
-		p := piece{kind: pieceEntry, entry: e}
-		if e.prevOffset != low && s.follows(low, e) {
-			p.kind, p.entry.prevOffset = pieceRelinked, low
+		p := s.throughPadding(e)
+		if t := f.lastTail(e.start); !f.isTail(p.from()) && s.follows(t, e) {
+			p.kind, p.entry.prevOffset = pieceRelinked, t
 		}
-		if pieces, err = s.damage(pieces, low, p.from()); err != nil {
-			return nil, err
+		if err := visit(p); err != nil {
+			return err
 		}
-		pieces = append(pieces, p)
-		low = e.tail()
+		tail = p.from()
 	}
-	if hasAbove && above.from() != low && s.follows(low, above.entry) {
-		above.kind, above.entry.prevOffset = pieceRelinked, low
-		return pieces, nil
+	return nil
+}
+
+// below returns the tail down to which the bytes before tail belong to no intact entry.
+// named says that an intact one names tail, so that a damaged entry ends there.
+func (s *survey) below(f *found, tail int64, named bool) (int64, error) {
+	last := f.lastTail(tail)
+	e, ok := parseEntry(s.data, tail)
+	if !ok || !named || e.prevOffset == 0 || e.prevOffset < f.low || e.prevOffset >= last || !f.isTail(e.prevOffset) {
+		return last, nil // a link of zeros may be one that is lost
 	}
-	return s.damage(pieces, low, high)
+	// Either its link is damaged, or its value, which holds what looks like entries.
+	_, linked, err := s.relink(last, tail)
+	if linked || err != nil {
+		return last, err
+	}
+	return e.prevOffset, nil
+}
+
+// found are the places in a gap where an entry verifies, in the order of their ends. A
+// value may hold what looks like entries, so they may overlap; the entries of the drive
+// are those that the last one leads to.
+type found struct {
+	low     int64 // where the gap begins, which is a tail
+	high    int64 // where it ends
+	entries []located
+	asked   int // what upTo returned last
+
+	marks     []uint64 // a bit for places of a tail and, in a large gap, their neighbours
+	markShift uint
+}
+
+// maxMarks bounds the bits of found.marks.
+const maxMarks = 1 << 28
+
+func newFound(low, high int64) *found {
+	f := &found{low: low, high: high}
+	for (high-low)>>f.markShift > maxMarks {
+		f.markShift++
+	}
+	f.marks = make([]uint64, (high-low)>>f.markShift/64+1)
+	return f
+}
+
+// markOf returns where the bit of a tail is.
+func (f *found) markOf(tail int64) (word int64, bit uint64) {
+	i := (tail - f.low) >> f.markShift
+	return i / 64, 1 << (i % 64)
+}
+
+// add appends an entry.
+func (f *found) add(e located) {
+	f.entries = append(f.entries, e)
+	word, bit := f.markOf(e.tail())
+	f.marks[word] |= bit
+}
+
+// search returns the found of the gap between low and high.
+func (s *survey) search(low, high int64) (*found, error) {
+	f := newFound(low, high)
+	region := s.data[:high]
+	s.sums.reset(region, low, high)
+	// The sums that are asked for most: of an entry after the last one found, and of one
+	// after low.
+	newest := low
+	near, first := runningSum{at: low + padding(low)}, runningSum{at: low + padding(low)}
+	told := low
+	for end := low + 1; end+metadataSize <= high; end++ {
+		if end-told >= progressStep {
+			if err := s.work(end - told); err != nil {
+				return f, err
+			}
+			told = end
+		}
+		prev := binary.LittleEndian.Uint64(region[end+8:])
+		distance := prev - uint64(low)
+		if distance >= uint64(end-low) || distance > 0 && distance < minEntrySize {
+			continue
+		}
+		if prev == 0 && binary.LittleEndian.Uint64(region[end:]) == 0 && binary.LittleEndian.Uint32(region[end+16:]) == 0 {
+			continue // zeros are no metadata
+		}
+		if prev < uint64(newest) && !f.isTail(int64(prev)) {
+			continue
+		}
+		e, ok := parseEntry(region, end+metadataSize)
+		if !ok {
+			continue
+		}
+		var sum uint32
+		switch {
+		case e.tombstone:
+			sum = tombstoneChecksum
+		case e.prevOffset == newest:
+			sum = near.extend(region, end)
+		case distance == 0:
+			sum = first.extend(region, end)
+		default:
+			sum = s.sums.between(e.start, end)
+		}
+		if sum != e.checksum {
+			continue
+		}
+		f.add(e)
+		newest = e.tail()
+		near = runningSum{at: newest + padding(newest)}
+	}
+	return f, s.work(high - told)
+}
+
+// upTo returns how many of the entries end at tail or before it. It is mostly asked for
+// falling tails, one after the other.
+func (f *found) upTo(tail int64) int {
+	const near = 4
+	n := f.asked
+	for steps := 0; steps < near && n > 0 && f.entries[n-1].tail() > tail; steps++ {
+		n--
+	}
+	if n > 0 && f.entries[n-1].tail() > tail || n < len(f.entries) && f.entries[n].tail() <= tail {
+		n, _ = slices.BinarySearchFunc(f.entries, tail+1, func(e located, tail int64) int { return cmp.Compare(e.tail(), tail) })
+	}
+	f.asked = n
+	return n
+}
+
+// endingAt returns the entry that ends at tail.
+func (f *found) endingAt(tail int64) (located, bool) {
+	n := f.upTo(tail)
+	if n == 0 || f.entries[n-1].tail() != tail {
+		return located{}, false
+	}
+	return f.entries[n-1], true
+}
+
+// isTail tells whether an entry ends at tail, or the gap begins there. tail is in the gap.
+func (f *found) isTail(tail int64) bool {
+	if tail == f.low {
+		return true
+	}
+	if word, bit := f.markOf(tail); f.marks[word]&bit == 0 {
+		return false
+	}
+	_, ok := f.endingAt(tail)
+	return ok
+}
+
+// lastTail returns the last tail that is not beyond limit.
+func (f *found) lastTail(limit int64) int64 {
+	n := f.upTo(limit)
+	if n == 0 {
+		return f.low
+	}
+	return f.entries[n-1].tail()
 }
 
 // follows reports whether e may begin at tail although it names another offset in
@@ -234,73 +396,30 @@ func (s *survey) follows(tail int64, e located) bool {
 	return true
 }
 
-// resync returns the nearest verified entry that lies between low and high, begins
-// at a tail, and leaves either nothing or room for an entry after low.
-func (s *survey) resync(low, high int64) (located, bool, error) {
-	region := s.data[:high]
-	s.sums.reset(region, low, high)
-	near := runningSum{at: low + padding(low)}
-	told := low
-	for end := low + 1; end+metadataSize <= high; end++ {
-		if end-told >= progressStep {
-			if err := s.work(end - told); err != nil {
-				return located{}, false, err
-			}
-			told = end
-		}
-		distance := binary.LittleEndian.Uint64(region[end+8:]) - uint64(low)
-		if distance >= uint64(end-low) || distance > 0 && distance < minEntrySize {
-			continue
-		}
-		e, ok := parseEntry(region, end+metadataSize)
-		if !ok {
-			continue
-		}
-		var sum uint32
-		switch {
-		case e.tombstone:
-			sum = tombstoneChecksum
-		case distance == 0:
-			sum = near.extend(region, end)
-		default:
-			sum = s.sums.between(e.start, end)
-		}
-		if sum == e.checksum {
-			return e, true, s.work(end - told)
-		}
-	}
-	return located{}, false, s.work(high - told)
-}
-
-// damage appends to pieces what lies between low and high, where no entry
-// verifies. high is where an entry ended, if anything is left of it; low is where
-// one began.
-func (s *survey) damage(pieces []piece, low, high int64) ([]piece, error) {
-	first := len(pieces)
+// damage calls visit with the pieces between high and low, where no entry verifies.
+// high is where an entry ended, if anything is left of it; low is where one began.
+func (s *survey) damage(low, high int64, visit func(piece) error) error {
 	for tail := high; tail > low; {
 		e, ok := parseEntry(s.data, tail)
 		inside := ok && (e.prevOffset == low || e.prevOffset >= low+minEntrySize)
 		if !inside || e.prevOffset != low && tail == high {
 			relinked, ok, err := s.relink(low, tail)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			if ok {
-				pieces = append(pieces, piece{kind: pieceRelinked, entry: relinked})
-				break
+				return visit(piece{kind: pieceRelinked, entry: relinked})
 			}
 		}
 		if !inside {
-			pieces = append(pieces, piece{kind: pieceLost, entry: located{prevOffset: low, end: tail}})
-			break
+			return visit(piece{kind: pieceLost, entry: located{prevOffset: low, end: tail}})
 		}
-		pieces = append(pieces, piece{kind: pieceDamaged, entry: e})
+		if err := visit(piece{kind: pieceDamaged, entry: e}); err != nil {
+			return err
+		}
 		tail = e.prevOffset
 	}
-	for i, j := first, len(pieces)-1; i < j; i, j = i+1, j-1 {
-		pieces[i], pieces[j] = pieces[j], pieces[i]
-	}
-	return pieces, nil
+	return nil
 }
 
 // relink returns the entry that ends at tail as if its previous offset were prev,
