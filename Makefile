@@ -28,7 +28,7 @@ PACKAGES  = $(MODULES:%=./%/...)
 
 .DEFAULT_GOAL := help
 .PHONY: help build programs vet test test32 race purego alone fuzz cross bench benchcmp \
-	bench-rpc js autobahn powercut mutants interop interop-format fmt fmt-check lint verify tidy tidy-check check tools clean
+	bench-rpc bench-originals js autobahn powercut mutants interop interop-format fmt fmt-check lint verify tidy tidy-check check tools clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -117,6 +117,9 @@ bench-rpc: ## Compare calls with those of other systems: docs/rpc.md (some ten m
 		echo '*** SKIPPED: the original is not measured, it needs cargo ***'; \
 	fi
 	$(GO) run ./bench/cmd/rpcbench report -o docs/rpc.md $(BENCHFLAGS)
+
+bench-originals: programs ## Compare the original clients on both servers: docs/originals.md (some eight minutes)
+	@GO='$(GO)' sh tools/bench-originals.sh $(BENCHFLAGS)
 
 benchcmp: $(BIN)/.tools ## Compare Go benchmarks with those of another commit: REF=main [MODULES=muxio]
 	@set -e; old=$$(mktemp -d); trap 'git worktree remove --force "$$old"' EXIT; \

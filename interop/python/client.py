@@ -11,14 +11,15 @@ calls for some time and prints one line.
 
 import base64
 import json
+import random
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 from simd_r_drive_ws_client import DataStoreWsClient, NamespaceHasher
 
-# How many keys a measurement has; a batch is all of them.
-BENCH_KEYS = 100
+# How many keys a batch of a measurement has.
+BENCH_BATCH = 100
 
 
 def say(line):
@@ -94,23 +95,25 @@ def answer_lines(address):
 def bench(address, op, size, conc, seconds):
     """Keeps conc threads calling for some seconds and prints one line."""
     client = connect(address)
-    keys = [b"bench-%03d" % i for i in range(BENCH_KEYS)]
-    value = bytes((i * 31 + 1) & 0xFF for i in range(size))
-    items = [(key, value) for key in keys]
+    keys = [b"bench-%05d" % i for i in range(max(conc, BENCH_BATCH))]
+    values = [random.Random(i).randbytes(size) for i in range(len(keys))]  # noise: nothing can be made smaller
+    items = list(zip(keys, values))
+    batch_keys, batch_values, batch = keys[:BENCH_BATCH], values[:BENCH_BATCH], items[:BENCH_BATCH]
     call = {
-        "read": lambda key: client.read(key) == value,
-        "write": lambda key: client.write(key, value) is None,
-        "batch_read": lambda key: client.batch_read(keys) == [value] * BENCH_KEYS,
-        "batch_write": lambda key: client.batch_write(items) is None,
+        "read": lambda i: client.read(keys[i]) == values[i],
+        "write": lambda i: client.write(keys[i], values[i]) is None,
+        "batch_read": lambda i: client.batch_read(batch_keys) == batch_values,
+        "batch_write": lambda i: client.batch_write(batch) is None,
     }[op]
-    client.batch_write(items)
+    for first in range(0, len(items), BENCH_BATCH):
+        client.batch_write(items[first : first + BENCH_BATCH])
     begun = time.perf_counter()
 
     def work(worker):
         """Makes one call after the other until the time is over, at least one."""
         micros, before = [], time.perf_counter()
         while not micros or before < begun + seconds:
-            if not call(keys[(worker + len(micros)) % BENCH_KEYS]):
+            if not call((worker + len(micros)) % len(keys)):
                 raise ValueError("an answer is not what was stored")
             now = time.perf_counter()
             micros.append((now - before) * 1e6)

@@ -28,6 +28,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/simd-drive/go/bench/rounds"
 	"github.com/simd-drive/go/bench/rpc/measure"
 	"github.com/simd-drive/go/bench/rpc/report"
 )
@@ -59,7 +60,7 @@ func main() {
 
 // program is what the command line says.
 type program struct {
-	plan     measure.Plan
+	plan     rounds.Plan
 	scale    report.Scale
 	all      []measure.Implementation
 	idle     string // which implementations idle measures

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/simd-drive/go/bench/rounds"
 	"github.com/simd-drive/go/bench/rpc/peers"
 )
 
@@ -60,12 +61,12 @@ func (r echoRun) allocations() float64 {
 
 // Echo measures calls whose answer is their request. Implementations that have
 // one call at a time are left out of cases with more.
-func Echo(ctx context.Context, p Plan, list []Implementation, c EchoCase) []EchoResult {
+func Echo(ctx context.Context, p rounds.Plan, list []Implementation, c EchoCase) []EchoResult {
 	if c.InFlight > 1 {
 		list = Able(list, peers.Concurrent)
 	}
 	what := fmt.Sprintf("echo of %d B, %d in flight", c.Size, c.InFlight)
-	runs, errs := interleave(ctx, p, what, list, func(ctx context.Context, i Implementation) (echoRun, error) {
+	runs, errs := rounds.Interleave(ctx, p, what, list, func(ctx context.Context, i Implementation) (echoRun, error) {
 		return runEcho(ctx, i, c)
 	})
 	results := make([]EchoResult, len(list))
@@ -110,21 +111,29 @@ func echoResult(c EchoCase, i Implementation, runs []echoRun) EchoResult {
 		return r
 	}
 	perCall := func(micros func(echoRun) int64) float64 {
-		return median(runs, func(r echoRun) float64 { return float64(micros(r)) / float64(r.calls.Calls) })
+		return rounds.Median(runs, func(r echoRun) float64 { return float64(micros(r)) / float64(r.calls.Calls) })
 	}
-	r.Calls = median(runs, echoRun.perSecond)
-	r.Megabytes = rounded(r.Calls * float64(c.Size) / 1e6)
-	r.P50 = median(runs, func(r echoRun) float64 { return float64(r.calls.P50) / 1e3 })
-	r.P99 = median(runs, func(r echoRun) float64 { return float64(r.calls.P99) / 1e3 })
+	r.Calls = rounds.Median(runs, echoRun.perSecond)
+	r.Megabytes = rounds.Rounded(r.Calls * float64(c.Size) / 1e6)
+	r.P50 = rounds.Median(runs, func(r echoRun) float64 { return float64(r.calls.P50) / 1e3 })
+	r.P99 = rounds.Median(runs, func(r echoRun) float64 { return float64(r.calls.P99) / 1e3 })
 	r.ServerCPU = perCall(func(r echoRun) int64 { return r.server.CPUMicros })
 	r.CPU = perCall(func(r echoRun) int64 { return r.server.CPUMicros + r.calls.Used.CPUMicros })
-	if a := median(runs, echoRun.allocations); a >= 0 {
+	if a := rounds.Median(runs, echoRun.allocations); a >= 0 {
 		r.Allocations = &a
 	}
 	r.Lowest, r.Highest = r.Calls, r.Calls
 	for _, run := range runs {
-		n := rounded(run.perSecond())
+		n := rounds.Rounded(run.perSecond())
 		r.Lowest, r.Highest = min(r.Lowest, n), max(r.Highest, n)
 	}
 	return r
+}
+
+// errorText is the text of an error, empty for none.
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }

@@ -3,6 +3,8 @@ package measure
 import (
 	"context"
 	"fmt"
+
+	"github.com/simd-drive/go/bench/rounds"
 )
 
 // IdleResult is what open connections without calls take.
@@ -23,14 +25,14 @@ type IdleResult struct {
 }
 
 // Idle opens connections and leaves them alone.
-func Idle(ctx context.Context, p Plan, list []Implementation, connections int) []IdleResult {
+func Idle(ctx context.Context, p rounds.Plan, list []Implementation, connections int) []IdleResult {
 	what := fmt.Sprintf("%d idle connections", connections)
-	runs, errs := interleave(ctx, p, what, list, func(ctx context.Context, i Implementation) (IdleResult, error) {
+	runs, errs := rounds.Interleave(ctx, p, what, list, func(ctx context.Context, i Implementation) (IdleResult, error) {
 		return runIdle(ctx, i, connections)
 	})
 	results := make([]IdleResult, len(list))
 	for n, i := range list {
-		figure := func(of func(IdleResult) float64) float64 { return median(runs[n], of) }
+		figure := func(of func(IdleResult) float64) float64 { return rounds.Median(runs[n], of) }
 		results[n] = IdleResult{
 			Impl: i.Name, Connections: connections, Rounds: len(runs[n]), Settings: i.Settings, Error: errorText(errs[n]),
 			Server:       figure(func(r IdleResult) float64 { return r.Server }),

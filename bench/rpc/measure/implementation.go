@@ -21,6 +21,9 @@ type Implementation struct {
 	call  []string // command of the calling process; the address follows
 }
 
+// String returns the name.
+func (i Implementation) String() string { return i.Name }
+
 // The first arguments of the children that this program starts of itself.
 const (
 	serveArg = "serve-peer"

@@ -17,6 +17,9 @@ import (
 // from every other one.
 const stampBytes = 8
 
+// maxDialing is how many connections are being opened at a time.
+const maxDialing = 16
+
 var (
 	errWrongAnswer = errors.New("an answer is not what was sent")
 	errNoStreams   = errors.New("the peer has no streams")

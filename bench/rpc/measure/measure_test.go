@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/simd-drive/go/bench/rounds"
 	"github.com/simd-drive/go/bench/rpc/peers"
 )
 
@@ -49,7 +50,7 @@ func TestEcho(t *testing.T) {
 	const moment = 20 * time.Millisecond
 	// The last case has more calls than HTTP/2 servers take by default.
 	for _, c := range []EchoCase{{32, 1, moment}, {70_000, 4, moment}, {32, 300, moment}} {
-		results := Echo(t.Context(), Plan{Rounds: 1}, every(t), c)
+		results := Echo(t.Context(), rounds.Plan{Rounds: 1}, every(t), c)
 		want := len(every(t))
 		if c.InFlight > 1 {
 			want = len(Able(every(t), peers.Concurrent))
@@ -70,7 +71,7 @@ func TestEcho(t *testing.T) {
 }
 
 func TestStream(t *testing.T) {
-	results := Stream(t.Context(), Plan{Rounds: 1}, every(t), 4*mib)
+	results := Stream(t.Context(), rounds.Plan{Rounds: 1}, every(t), 4*mib)
 	if want := len(Able(every(t), peers.Streams)); len(results) != want {
 		t.Errorf("%d results, want %d", len(results), want)
 	}
@@ -83,7 +84,7 @@ func TestStream(t *testing.T) {
 }
 
 func TestMixed(t *testing.T) {
-	results := Mixed(t.Context(), Plan{Rounds: 1}, every(t), MixedCase{Bytes: 16 * mib, Size: 32})
+	results := Mixed(t.Context(), rounds.Plan{Rounds: 1}, every(t), MixedCase{Bytes: 16 * mib, Size: 32})
 	if want := 2 * len(Able(every(t), peers.Mixed)); len(results) != want {
 		t.Errorf("%d results, want %d", len(results), want)
 	}
@@ -102,7 +103,7 @@ func TestSlow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	results := Slow(t.Context(), Plan{}, chosen, SlowCase{Count: 100, Size: mib, Watch: 4 * memoryEvery})
+	results := Slow(t.Context(), rounds.Plan{}, chosen, SlowCase{Count: 100, Size: mib, Watch: 4 * memoryEvery})
 	for _, r := range results {
 		roundTrip(t, r)
 		if r.Error != "" || len(r.Memory) < 2 || r.Reached == nil || *r.Reached < 1 {
@@ -121,7 +122,7 @@ func TestIdle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, r := range Idle(t.Context(), Plan{Rounds: 1}, chosen, 50) {
+	for _, r := range Idle(t.Context(), rounds.Plan{Rounds: 1}, chosen, 50) {
 		roundTrip(t, r)
 		if r.Error != "" || r.Goroutines < 1 {
 			t.Errorf("figures that cannot be: %+v", r)
@@ -138,7 +139,7 @@ func TestFailure(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	results := Echo(t.Context(), Plan{Rounds: 2}, append(chosen, broken), EchoCase{32, 1, 10 * time.Millisecond})
+	results := Echo(t.Context(), rounds.Plan{Rounds: 2}, append(chosen, broken), EchoCase{32, 1, 10 * time.Millisecond})
 	if results[0].Error != "" || results[0].Rounds != 2 {
 		t.Errorf("tcp: %+v", results[0])
 	}
@@ -162,13 +163,13 @@ func TestOriginal(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []EchoCase{{32, 1, 200 * time.Millisecond}, {70_000, 4, 200 * time.Millisecond}} {
-		for _, r := range Echo(t.Context(), Plan{Rounds: 1}, chosen, c) {
+		for _, r := range Echo(t.Context(), rounds.Plan{Rounds: 1}, chosen, c) {
 			if r.Error != "" || r.Calls <= 0 || r.P50 <= 0 || r.Allocations != nil {
 				t.Errorf("figures that cannot be: %+v", r)
 			}
 		}
 	}
-	for _, r := range Slow(t.Context(), Plan{}, chosen, SlowCase{Count: 50, Size: mib, Watch: 4 * memoryEvery}) {
+	for _, r := range Slow(t.Context(), rounds.Plan{}, chosen, SlowCase{Count: 50, Size: mib, Watch: 4 * memoryEvery}) {
 		if r.Error != "" || r.Reached == nil || *r.Reached < 1 {
 			t.Errorf("figures that cannot be: %+v", r)
 		}

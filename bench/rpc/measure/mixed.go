@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/simd-drive/go/bench/rounds"
 	"github.com/simd-drive/go/bench/rpc/peers"
 )
 
@@ -50,12 +51,12 @@ type mixedRun struct {
 
 // Mixed measures calls beside a stream on the same connection, in each
 // direction of the stream.
-func Mixed(ctx context.Context, p Plan, list []Implementation, c MixedCase) []MixedResult {
+func Mixed(ctx context.Context, p rounds.Plan, list []Implementation, c MixedCase) []MixedResult {
 	list = Able(list, peers.Mixed)
 	var results []MixedResult
 	for _, direction := range []string{Up, Down} {
 		what := fmt.Sprintf("calls beside a stream of %d MiB %s", c.Bytes/mib, direction)
-		runs, errs := interleave(ctx, p, what, list, func(ctx context.Context, i Implementation) (mixedRun, error) {
+		runs, errs := rounds.Interleave(ctx, p, what, list, func(ctx context.Context, i Implementation) (mixedRun, error) {
 			return runMixed(ctx, i, c, direction)
 		})
 		for n, i := range list {
@@ -87,7 +88,7 @@ func runMixed(ctx context.Context, i Implementation, c MixedCase, direction stri
 
 func mixedResult(c MixedCase, runs []mixedRun) MixedResult {
 	micros := func(of func(mixedRun) int64) float64 {
-		return median(runs, func(r mixedRun) float64 { return float64(of(r)) / 1e3 })
+		return rounds.Median(runs, func(r mixedRun) float64 { return float64(of(r)) / 1e3 })
 	}
 	rate := func(seconds float64) float64 { return float64(c.Bytes) / 1e6 / seconds }
 	return MixedResult{
@@ -96,10 +97,10 @@ func mixedResult(c MixedCase, runs []mixedRun) MixedResult {
 		P99:     micros(func(r mixedRun) int64 { return r.mixed.Calls.P99 }),
 		Max:     micros(func(r mixedRun) int64 { return r.mixed.Calls.Max }),
 		IdleP50: micros(func(r mixedRun) int64 { return r.idle.P50 }),
-		Calls:   median(runs, func(r mixedRun) float64 { return float64(r.mixed.Calls.Calls) }),
-		Bulk:    median(runs, func(r mixedRun) float64 { return rate(r.mixed.StreamSeconds) }),
-		Alone:   median(runs, func(r mixedRun) float64 { return rate(r.alone.Seconds) }),
-		Share:   median(runs, func(r mixedRun) float64 { return r.alone.Seconds / r.mixed.StreamSeconds }),
+		Calls:   rounds.Median(runs, func(r mixedRun) float64 { return float64(r.mixed.Calls.Calls) }),
+		Bulk:    rounds.Median(runs, func(r mixedRun) float64 { return rate(r.mixed.StreamSeconds) }),
+		Alone:   rounds.Median(runs, func(r mixedRun) float64 { return rate(r.alone.Seconds) }),
+		Share:   rounds.Median(runs, func(r mixedRun) float64 { return r.alone.Seconds / r.mixed.StreamSeconds }),
 		Rounds:  len(runs),
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/simd-drive/go/bench/rounds"
 	"github.com/simd-drive/go/bench/rpc/peers"
 )
 
@@ -56,11 +57,11 @@ type MemorySample struct {
 }
 
 // Slow watches the memory of each server once.
-func Slow(ctx context.Context, p Plan, list []Implementation, c SlowCase) []SlowResult {
+func Slow(ctx context.Context, p rounds.Plan, list []Implementation, c SlowCase) []SlowResult {
 	list = Able(list, peers.Fetches|peers.Concurrent)
 	p.Rounds = 1
 	what := fmt.Sprintf("client that does not read %d answers of %d KiB", c.Count, c.Size>>10)
-	runs, errs := interleave(ctx, p, what, list, func(ctx context.Context, i Implementation) (SlowResult, error) {
+	runs, errs := rounds.Interleave(ctx, p, what, list, func(ctx context.Context, i Implementation) (SlowResult, error) {
 		return runSlow(ctx, i, c)
 	})
 	results := make([]SlowResult, len(list))
@@ -98,7 +99,7 @@ func runSlow(ctx context.Context, i Implementation, c SlowCase) (r SlowResult, e
 	if err != nil {
 		return r, err
 	}
-	r.Before = rounded(float64(before.ResidentBytes) / mib)
+	r.Before = rounds.Rounded(float64(before.ResidentBytes) / mib)
 	between.stop()
 	begun := time.Now()
 	if err := client.ask(&struct{}{}, "stall %d %d", c.Count, c.Size); err != nil {
@@ -117,9 +118,9 @@ func runSlow(ctx context.Context, i Implementation, c SlowCase) (r SlowResult, e
 			r.Reached = &u.Fetches
 		}
 		since := time.Since(begun)
-		r.End = rounded(float64(u.ResidentBytes) / mib)
-		r.Peak = max(r.Peak, rounded(float64(u.PeakResidentBytes)/mib))
-		r.Memory = append(r.Memory, MemorySample{rounded(since.Seconds()), r.End})
+		r.End = rounds.Rounded(float64(u.ResidentBytes) / mib)
+		r.Peak = max(r.Peak, rounds.Rounded(float64(u.PeakResidentBytes)/mib))
+		r.Memory = append(r.Memory, MemorySample{rounds.Rounded(since.Seconds()), r.End})
 		if math.Abs(r.End-level) > settledWithin {
 			settled, level = time.Now(), r.End
 		}

@@ -4,8 +4,17 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/simd-drive/go/bench/rounds"
 	"github.com/simd-drive/go/bench/rpc/peers"
 )
+
+// Up and Down are the directions of a stream, as the calling process sees it.
+const (
+	Up   = "up"
+	Down = "down"
+)
+
+const mib = 1 << 20
 
 // gib is what CPU time of streams is given for.
 const gib = 1 << 30
@@ -28,16 +37,16 @@ type StreamResult struct {
 type streamRun struct{ megabytes, cpu float64 }
 
 // Stream moves bytes in each direction, with nothing else on the connection.
-func Stream(ctx context.Context, p Plan, list []Implementation, bytes int64) []StreamResult {
+func Stream(ctx context.Context, p rounds.Plan, list []Implementation, bytes int64) []StreamResult {
 	list = Able(list, peers.Streams)
 	what := fmt.Sprintf("stream of %d MiB", bytes/mib)
-	runs, errs := interleave(ctx, p, what, list, func(ctx context.Context, i Implementation) ([2]streamRun, error) {
+	runs, errs := rounds.Interleave(ctx, p, what, list, func(ctx context.Context, i Implementation) ([2]streamRun, error) {
 		return runStreams(ctx, i, bytes)
 	})
 	results := make([]StreamResult, len(list))
 	for n, i := range list {
 		figure := func(direction int, of func(streamRun) float64) float64 {
-			return median(runs[n], func(r [2]streamRun) float64 { return of(r[direction]) })
+			return rounds.Median(runs[n], func(r [2]streamRun) float64 { return of(r[direction]) })
 		}
 		megabytes := func(r streamRun) float64 { return r.megabytes }
 		cpu := func(r streamRun) float64 { return r.cpu }

@@ -13,7 +13,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/simd-drive/go/bench/figure"
 	"github.com/simd-drive/go/bench/machine"
+	"github.com/simd-drive/go/bench/rounds"
 	"github.com/simd-drive/go/bench/rpc/measure"
 )
 
@@ -59,7 +61,7 @@ type Results struct {
 	Scale    Scale                  `json:"scale"`
 	Rounds   int                    `json:"rounds"`
 	Seconds  float64                `json:"seconds"` // that all of it took
-	Verdicts []Verdict              `json:"verdicts"`
+	Verdicts []figure.Verdict       `json:"verdicts"`
 	Echo     []measure.EchoResult   `json:"echo"`
 	Stream   []measure.StreamResult `json:"stream"`
 	Mixed    []measure.MixedResult  `json:"mixed"`
@@ -73,7 +75,7 @@ type Results struct {
 // .md. The JSON file and the plots have names that begin like it. The table of
 // targets goes to out as well. What could not be measured stands in the
 // document with the reason.
-func Write(ctx context.Context, p measure.Plan, all []measure.Implementation, scale Scale, path string, out io.Writer) error {
+func Write(ctx context.Context, p rounds.Plan, all []measure.Implementation, scale Scale, path string, out io.Writer) error {
 	stem, found := strings.CutSuffix(path, ".md")
 	if !found {
 		return fmt.Errorf("report: %s does not end in .md", path)
@@ -96,12 +98,12 @@ func Write(ctx context.Context, p measure.Plan, all []measure.Implementation, sc
 	if err := os.WriteFile(path, []byte(r.document(filepath.Base(stem), plots)), 0o644); err != nil {
 		return err
 	}
-	_, err = io.WriteString(out, r.Machine.String()+"\n\n"+r.verdictTable())
+	_, err = io.WriteString(out, r.Machine.String()+"\n\n"+figure.VerdictTable(r.Verdicts))
 	return err
 }
 
 // run measures everything.
-func run(ctx context.Context, p measure.Plan, all []measure.Implementation, scale Scale) *Results {
+func run(ctx context.Context, p rounds.Plan, all []measure.Implementation, scale Scale) *Results {
 	begun := time.Now()
 	r := &Results{Machine: machine.This(), Scale: scale, Rounds: p.Rounds, all: all}
 	for _, c := range echoCases {
@@ -116,7 +118,7 @@ func run(ctx context.Context, p measure.Plan, all []measure.Implementation, scal
 			ours = append(ours, i)
 		}
 	}
-	r.Idle = measure.Idle(ctx, measure.Plan{Rounds: 1, Log: p.Log}, ours, scale.Idle)
+	r.Idle = measure.Idle(ctx, rounds.Plan{Rounds: 1, Log: p.Log}, ours, scale.Idle)
 	r.Verdicts = judge(r)
 	r.Seconds = time.Since(begun).Seconds()
 	return r

@@ -1,11 +1,7 @@
 package report
 
 import (
-	"fmt"
-	"math"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/simd-drive/go/bench/rpc/measure"
 )
@@ -60,38 +56,4 @@ func pick[R any](results []R, fits func(R) bool, of func(R) float64) (float64, b
 		return 0, false
 	}
 	return of(results[i]), true
-}
-
-// number prints three significant digits, whole numbers as they are, and large
-// ones with thousands separated.
-func number(v float64) string {
-	switch a := math.Abs(v); {
-	case a < 1000 && v == math.Trunc(v):
-		return strconv.FormatFloat(v, 'f', 0, 64)
-	case a < 1000:
-		digits := max(0, 2-int(math.Floor(math.Log10(a))))
-		return strconv.FormatFloat(v, 'f', min(digits, 3), 64)
-	}
-	digits := strconv.FormatFloat(v, 'f', 0, 64)
-	var b strings.Builder
-	for i, d := range digits {
-		if i > 0 && digits[i-1] != '-' && (len(digits)-i)%3 == 0 {
-			b.WriteByte(',')
-		}
-		b.WriteRune(d)
-	}
-	return b.String()
-}
-
-// sizeText prints a number of bytes.
-func sizeText(n int) string {
-	switch {
-	case n >= gib:
-		return fmt.Sprintf("%d GiB", n/gib)
-	case n >= mib:
-		return fmt.Sprintf("%d MiB", n/mib)
-	case n >= kib:
-		return fmt.Sprintf("%d KiB", n/kib)
-	}
-	return fmt.Sprintf("%d B", n)
 }

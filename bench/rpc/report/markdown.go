@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/simd-drive/go/bench/figure"
 	"github.com/simd-drive/go/bench/rpc/measure"
 )
 
@@ -25,7 +26,7 @@ func (r *Results) document(stem string, plots []plotFile) string {
 		b.WriteString("This was a smoke test: its figures are worth nothing.\n\n")
 	}
 	fmt.Fprintf(&b, "%s. %d rounds, %.0f minutes in all.\n\n%s\n## Targets\n\n", r.Machine, r.Rounds, r.Seconds/60, howMeasured)
-	b.WriteString(r.verdictTable())
+	b.WriteString(figure.VerdictTable(r.Verdicts))
 	for _, p := range plots {
 		fmt.Fprintf(&b, "\n![%s](%s)\n", p.title, p.name)
 	}
@@ -39,20 +40,6 @@ func (r *Results) document(stem string, plots []plotFile) string {
 	b.WriteString("\n## Implementations\n\n| name | settings |\n|---|---|\n")
 	for _, i := range r.all {
 		fmt.Fprintf(&b, "| %s | %s |\n", i.Name, i.Settings)
-	}
-	return b.String()
-}
-
-// verdictTable has a row for each target.
-func (r *Results) verdictTable() string {
-	var b strings.Builder
-	b.WriteString("| implementation | case | target | result | against | ratio | verdict |\n|---|---|---|---:|---:|---:|---|\n")
-	for _, v := range r.Verdicts {
-		ratio := ""
-		if v.Ratio > 0 {
-			ratio = number(v.Ratio)
-		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", v.Impl, v.Case, v.Target, v.Ours, v.Theirs, ratio, v.Result)
 	}
 	return b.String()
 }
@@ -74,29 +61,29 @@ func (r *Results) echoTable(b *strings.Builder, size, inFlight int) {
 		default:
 			allocations := "not counted"
 			if e.Allocations != nil {
-				allocations = number(*e.Allocations)
+				allocations = figure.Number(*e.Allocations)
 			}
-			fmt.Fprintf(b, "| %s | %s | %s, %s | %s | %s | %s | %s | %s | %s |\n", e.Impl, number(e.Calls), number(e.Lowest), number(e.Highest),
-				number(e.Megabytes), number(e.P50), number(e.P99), allocations, number(e.CPU), number(e.ServerCPU))
+			fmt.Fprintf(b, "| %s | %s | %s, %s | %s | %s | %s | %s | %s | %s |\n", e.Impl, figure.Number(e.Calls), figure.Number(e.Lowest), figure.Number(e.Highest),
+				figure.Number(e.Megabytes), figure.Number(e.P50), figure.Number(e.P99), allocations, figure.Number(e.CPU), figure.Number(e.ServerCPU))
 		}
 	}
 }
 
 func (r *Results) streamTable(b *strings.Builder) {
-	fmt.Fprintf(b, "\n## Stream of %s in writes of 64 KiB\n\n", sizeText(int(r.Scale.Stream)))
+	fmt.Fprintf(b, "\n## Stream of %s in writes of 64 KiB\n\n", figure.Size(int(r.Scale.Stream)))
 	b.WriteString("| implementation | up MB/s | down MB/s | CPU s per GiB up | down |\n|---|---:|---:|---:|---:|\n")
 	for _, s := range r.Stream {
 		if s.Error != "" {
 			failed(b, s.Impl, s.Error)
 			continue
 		}
-		fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", s.Impl, number(s.Up), number(s.Down), number(s.UpCPU), number(s.DownCPU))
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", s.Impl, figure.Number(s.Up), figure.Number(s.Down), figure.Number(s.UpCPU), figure.Number(s.DownCPU))
 	}
 }
 
 func (r *Results) mixedTable(b *strings.Builder) {
 	fmt.Fprintf(b, "\n## Calls of %s, one in flight, beside a stream of %s on the same connection\n\n",
-		sizeText(r.Scale.Mixed.Size), sizeText(int(r.Scale.Mixed.Bytes)))
+		figure.Size(r.Scale.Mixed.Size), figure.Size(int(r.Scale.Mixed.Bytes)))
 	b.WriteString("| implementation | stream | p50 µs without it | p50 µs | p99 µs | longest µs | calls | stream MB/s | alone MB/s | part |\n")
 	b.WriteString("|---|---|---:|---:|---:|---:|---:|---:|---:|---:|\n")
 	for _, m := range r.Mixed {
@@ -104,13 +91,13 @@ func (r *Results) mixedTable(b *strings.Builder) {
 			failed(b, m.Impl, m.Error)
 			continue
 		}
-		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", m.Impl, m.Direction, number(m.IdleP50), number(m.P50),
-			number(m.P99), number(m.Max), number(m.Calls), number(m.Bulk), number(m.Alone), number(m.Share))
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", m.Impl, m.Direction, figure.Number(m.IdleP50), figure.Number(m.P50),
+			figure.Number(m.P99), figure.Number(m.Max), figure.Number(m.Calls), figure.Number(m.Bulk), figure.Number(m.Alone), figure.Number(m.Share))
 	}
 }
 
 func (r *Results) slowTable(b *strings.Builder) {
-	fmt.Fprintf(b, "\n## Client that asks for %d answers of %s and does not read\n\n", r.Scale.Slow.Count, sizeText(r.Scale.Slow.Size))
+	fmt.Fprintf(b, "\n## Client that asks for %d answers of %s and does not read\n\n", r.Scale.Slow.Count, figure.Size(r.Scale.Slow.Size))
 	b.WriteString("The server gives out the same memory for every answer, so what it takes is what its transport copies. Memory is resident.\n\n")
 	b.WriteString("| implementation | requests that reached the service | MiB before | peak | at the end | seconds watched |\n|---|---:|---:|---:|---:|---:|\n")
 	for _, s := range r.Slow {
@@ -120,23 +107,23 @@ func (r *Results) slowTable(b *strings.Builder) {
 		}
 		reached := "not counted"
 		if s.Reached != nil {
-			reached = number(float64(*s.Reached))
+			reached = figure.Number(float64(*s.Reached))
 		}
-		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", s.Impl, reached, number(s.Before), number(s.Peak), number(s.End),
-			number(s.Memory[len(s.Memory)-1].Seconds))
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", s.Impl, reached, figure.Number(s.Before), figure.Number(s.Peak), figure.Number(s.End),
+			figure.Number(s.Memory[len(s.Memory)-1].Seconds))
 	}
 }
 
 func (r *Results) idleTable(b *strings.Builder) {
-	fmt.Fprintf(b, "\n## %s idle connections\n\n", number(float64(r.Scale.Idle)))
+	fmt.Fprintf(b, "\n## %s idle connections\n\n", figure.Number(float64(r.Scale.Idle)))
 	b.WriteString("| implementation | server KB each | before collection | client KB each | server goroutines each |\n|---|---:|---:|---:|---:|\n")
 	for _, i := range r.Idle {
 		if i.Error != "" {
 			failed(b, i.Impl, i.Error)
 			continue
 		}
-		fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", i.Impl, number(i.Server/1000), number(i.ServerBefore/1000),
-			number(i.Client/1000), number(i.Goroutines))
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", i.Impl, figure.Number(i.Server/1000), figure.Number(i.ServerBefore/1000),
+			figure.Number(i.Client/1000), figure.Number(i.Goroutines))
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgsvg"
 
+	"github.com/simd-drive/go/bench/figure"
 	"github.com/simd-drive/go/bench/rpc/measure"
 )
 
@@ -164,7 +165,7 @@ func (r *Results) dotPlot(title, axis string, logarithmic bool, list []series) (
 // memoryPlot shows the memory of each server whose client does not read.
 func (r *Results) memoryPlot() (*plot.Plot, error) {
 	p := plot.New()
-	p.Title.Text = fmt.Sprintf("Server whose client does not read %d answers of %s", r.Scale.Slow.Count, sizeText(r.Scale.Slow.Size))
+	p.Title.Text = fmt.Sprintf("Server whose client does not read %d answers of %s", r.Scale.Slow.Count, figure.Size(r.Scale.Slow.Size))
 	p.Title.Padding = titlePadding
 	p.X.Label.Text, p.Y.Label.Text = "seconds", "resident MiB"
 	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, logTicks{}
@@ -208,7 +209,7 @@ func (logTicks) Ticks(lowest, highest float64) []plot.Tick {
 	ticks := plot.LogTicks{}.Ticks(lowest, highest)
 	for i, t := range ticks {
 		if t.Label != "" {
-			ticks[i].Label = number(t.Value)
+			ticks[i].Label = figure.Number(t.Value)
 		}
 	}
 	return ticks

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/simd-drive/go/bench/figure"
+	"github.com/simd-drive/go/bench/rounds"
 	"github.com/simd-drive/go/bench/rpc/measure"
 )
 
@@ -37,7 +39,7 @@ func TestWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "rpc.md")
-	if err := Write(t.Context(), measure.Plan{Rounds: 1}, all, Quick, path, io.Discard); err != nil {
+	if err := Write(t.Context(), rounds.Plan{Rounds: 1}, all, Quick, path, io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(strings.TrimSuffix(path, ".md") + ".json")
@@ -52,7 +54,7 @@ func TestWrite(t *testing.T) {
 		t.Errorf("%d verdicts for %d implementations of ours, want %d", len(r.Verdicts), ours, want)
 	}
 	for _, v := range r.Verdicts {
-		if v.Result == notMeasured && !strings.Contains(v.Target, "rust") {
+		if v.Result == figure.NotMeasured && !strings.Contains(v.Target, "rust") {
 			t.Errorf("not measured: %+v", v)
 		}
 	}
@@ -88,7 +90,7 @@ func TestJudge(t *testing.T) {
 			{Impl: "strong", Size: 32, InFlight: 1, Calls: theirs, Rounds: 1},
 		}}
 	}
-	figure := echoFigure(32, 1, func(e echoResult) float64 { return e.Calls })
+	calls := echoFigure(32, 1, func(e echoResult) float64 { return e.Calls })
 	both := []string{"weak", "strong"}
 	for _, c := range []struct {
 		name   string
@@ -96,21 +98,21 @@ func TestJudge(t *testing.T) {
 		ours   float64
 		want   string
 	}{
-		{"at least, at the bound", target{need: 2, versus: both, figure: figure}, 200, met},
-		{"at least, below", target{need: 2, versus: both, figure: figure}, 199, missed},
-		{"at most, at the bound of the smaller one", target{need: 2, atMost: true, versus: both, figure: figure}, 100, met},
-		{"at most, above", target{need: 2, atMost: true, versus: both, figure: figure}, 101, missed},
-		{"absolute, at the bound", target{need: 50, atMost: true, absolute: true, figure: figure}, 50, met},
-		{"absolute, above", target{need: 50, atMost: true, absolute: true, figure: figure}, 51, missed},
-		{"absolute, at least", target{need: 50, absolute: true, figure: figure}, 49, missed},
-		{"nothing asked for", target{versus: both, figure: figure}, 1, orientation},
-		{"no peer", target{need: 1, versus: []string{"nobody"}, figure: figure}, 1, notMeasured},
+		{"at least, at the bound", target{need: 2, versus: both, figure: calls}, 200, figure.Met},
+		{"at least, below", target{need: 2, versus: both, figure: calls}, 199, figure.Missed},
+		{"at most, at the bound of the smaller one", target{need: 2, atMost: true, versus: both, figure: calls}, 100, figure.Met},
+		{"at most, above", target{need: 2, atMost: true, versus: both, figure: calls}, 101, figure.Missed},
+		{"absolute, at the bound", target{need: 50, atMost: true, absolute: true, figure: calls}, 50, figure.Met},
+		{"absolute, above", target{need: 50, atMost: true, absolute: true, figure: calls}, 51, figure.Missed},
+		{"absolute, at least", target{need: 50, absolute: true, figure: calls}, 49, figure.Missed},
+		{"nothing asked for", target{versus: both, figure: calls}, 1, figure.Orientation},
+		{"no peer", target{need: 1, versus: []string{"nobody"}, figure: calls}, 1, figure.NotMeasured},
 	} {
 		if got := c.target.judge(results(c.ours, 100), "muxio"); got.Result != c.want {
 			t.Errorf("%s: %+v, want %s", c.name, got, c.want)
 		}
 	}
-	if got := targets[0].judge(&Results{}, "muxio"); got.Result != notMeasured {
+	if got := targets[0].judge(&Results{}, "muxio"); got.Result != figure.NotMeasured {
 		t.Errorf("without figures: %+v", got)
 	}
 }
@@ -127,17 +129,6 @@ func TestTargetsNameImplementations(t *testing.T) {
 			if !slices.ContainsFunc(all, func(i measure.Implementation) bool { return i.Name == name }) {
 				t.Errorf("%s: there is no %s", target.name, name)
 			}
-		}
-	}
-}
-
-func TestNumber(t *testing.T) {
-	for v, want := range map[float64]string{
-		0: "0", 0.0123: "0.012", 0.5: "0.500", 1: "1", 12.34: "12.3", 999: "999",
-		1000: "1,000", 1234567: "1,234,567", -4096: "-4,096",
-	} {
-		if got := number(v); got != want {
-			t.Errorf("number(%g) = %s, want %s", v, got, want)
 		}
 	}
 }

@@ -3,27 +3,8 @@ package report
 import (
 	"fmt"
 	"strings"
-)
 
-// A Verdict is one target and what was reached.
-type Verdict struct {
-	Impl   string  `json:"impl"`
-	Case   string  `json:"case"`
-	Target string  `json:"target"`
-	Ours   string  `json:"ours"`   // with its unit
-	Theirs string  `json:"theirs"` // with its unit: of a peer, or a limit
-	Ratio  float64 `json:"ratio"`  // one divided by the other
-	// Result is met, missed, not measured, or orientation where nothing is
-	// asked for.
-	Result string `json:"result"`
-}
-
-// The results of a verdict.
-const (
-	met         = "met"
-	missed      = "missed"
-	notMeasured = "not measured"
-	orientation = "for orientation"
+	"github.com/simd-drive/go/bench/figure"
 )
 
 // A target is one demand on an implementation of ours.
@@ -78,7 +59,7 @@ var targets = []target{
 }
 
 func echoName(size, inFlight int) string {
-	return fmt.Sprintf("echo of %s, %d in flight", sizeText(size), inFlight)
+	return fmt.Sprintf("echo of %s, %d in flight", figure.Size(size), inFlight)
 }
 
 // rate is a target for calls per second, or for orientation when need is 0.
@@ -141,8 +122,8 @@ func (t target) demand() string {
 func (t target) peers() string { return strings.Join(t.versus, " or ") }
 
 // judge holds every implementation of ours against every target.
-func judge(r *Results) []Verdict {
-	var verdicts []Verdict
+func judge(r *Results) []figure.Verdict {
+	var verdicts []figure.Verdict
 	for _, i := range r.all {
 		if !i.Ours {
 			continue
@@ -154,8 +135,8 @@ func judge(r *Results) []Verdict {
 	return verdicts
 }
 
-func (t target) judge(r *Results, impl string) Verdict {
-	v := Verdict{Impl: impl, Case: t.name, Target: t.demand(), Result: notMeasured}
+func (t target) judge(r *Results, impl string) figure.Verdict {
+	v := figure.Verdict{Impl: impl, Case: t.name, Target: t.demand(), Result: figure.NotMeasured}
 	ours, measured := t.figure(r, impl)
 	theirs := t.best(r)
 	if !measured || theirs <= 0 {
@@ -168,11 +149,11 @@ func (t target) judge(r *Results, impl string) Verdict {
 	}
 	switch {
 	case t.need == 0:
-		v.Result = orientation
+		v.Result = figure.Orientation
 	case t.atMost && v.Ratio <= bound, !t.atMost && v.Ratio >= bound:
-		v.Result = met
+		v.Result = figure.Met
 	default:
-		v.Result = missed
+		v.Result = figure.Missed
 	}
 	return v
 }
@@ -197,4 +178,4 @@ func (t target) best(r *Results) float64 {
 	return best
 }
 
-func (t target) value(v float64) string { return strings.TrimSpace(number(v) + " " + t.unit) }
+func (t target) value(v float64) string { return strings.TrimSpace(figure.Number(v) + " " + t.unit) }

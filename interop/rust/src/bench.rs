@@ -3,18 +3,21 @@
 use crate::{Failure, connect, say};
 use serde_json::json;
 use simd_r_drive_ws_client::{AsyncDataStoreReader, AsyncDataStoreWriter, WsClient};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How many keys there are; a batch is all of them.
-const KEYS: usize = 100;
+/// How many keys a batch has.
+const BATCH: usize = 100;
 
 /// What all workers share.
 struct Load {
     client: Arc<WsClient>,
     op: String,
+    /// A batch of keys at least, and one for each call in flight.
     keys: Vec<Vec<u8>>,
-    value: Vec<u8>,
+    /// The value of each key: noise, so that nothing can be made smaller.
+    values: Vec<Vec<u8>>,
 }
 
 /// Keeps `conc` calls in flight for some seconds and prints one line.
@@ -27,15 +30,16 @@ pub async fn run(
 ) -> Result<(), Failure> {
     let (size, conc): (usize, usize) = (size.parse()?, conc.parse()?);
     let time = Duration::try_from_secs_f64(seconds.parse()?)?;
+    let keys = conc.max(BATCH);
     let load = Arc::new(Load {
         client: connect(address).await?,
         op: op.to_string(),
-        keys: (0..KEYS)
-            .map(|i| format!("bench-{i:03}").into_bytes())
+        keys: (0..keys)
+            .map(|i| format!("bench-{i:05}").into_bytes())
             .collect(),
-        value: (0..size).map(|i| (i * 31 + 1) as u8).collect(),
+        values: (0..keys).map(|i| noise(i as u64, size)).collect(),
     });
-    load.batch_write().await?;
+    load.write_all().await?;
     let begun = Instant::now();
     let workers: Vec<_> = (0..conc)
         .map(|worker| tokio::spawn(work(load.clone(), worker, begun + time)))
@@ -60,8 +64,7 @@ async fn work(load: Arc<Load>, worker: usize, deadline: Instant) -> Result<Vec<f
     let mut micros = Vec::new();
     let mut before = Instant::now();
     while micros.is_empty() || before < deadline {
-        load.call(&load.keys[(worker + micros.len()) % KEYS])
-            .await?;
+        load.call((worker + micros.len()) % load.keys.len()).await?;
         let now = Instant::now();
         micros.push((now - before).as_secs_f64() * 1e6);
         before = now;
@@ -69,18 +72,37 @@ async fn work(load: Arc<Load>, worker: usize, deadline: Instant) -> Result<Vec<f
     Ok(micros)
 }
 
+/// Returns bytes that differ for each seed, by splitmix64.
+fn noise(seed: u64, size: usize) -> Vec<u8> {
+    let mut state = seed << 32;
+    let mut bytes = Vec::with_capacity(size + 7);
+    while bytes.len() < size {
+        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        bytes.extend_from_slice(&(z ^ (z >> 31)).to_le_bytes());
+    }
+    bytes.truncate(size);
+    bytes
+}
+
 impl Load {
-    /// Makes one call and looks at its answer.
-    async fn call(&self, key: &[u8]) -> Result<(), Failure> {
+    /// Makes one call and looks at its answer. A batch is the first keys.
+    async fn call(&self, i: usize) -> Result<(), Failure> {
+        let (key, value) = (&self.keys[i], &self.values[i]);
         let intact = match self.op.as_str() {
-            "read" => self.client.read(key).await?.as_deref() == Some(&self.value[..]),
-            "write" => self.client.write(key, &self.value).await? > 0,
+            "read" => self.client.read(key).await?.as_ref() == Some(value),
+            "write" => self.client.write(key, value).await? > 0,
             "batch_read" => {
-                let keys: Vec<&[u8]> = self.keys.iter().map(Vec::as_slice).collect();
+                let keys: Vec<&[u8]> = self.keys[..BATCH].iter().map(Vec::as_slice).collect();
                 let values = self.client.batch_read(&keys).await?;
-                values.len() == KEYS && values.iter().flatten().all(|v| *v == self.value)
+                values
+                    .iter()
+                    .map(Option::as_ref)
+                    .eq(self.values[..BATCH].iter().map(Some))
             }
-            "batch_write" => self.batch_write().await? > 0,
+            "batch_write" => self.batch_write(0..BATCH).await? > 0,
             op => return Err(format!("unknown op {op}").into()),
         };
         if intact {
@@ -90,12 +112,19 @@ impl Load {
         }
     }
 
-    /// Writes all keys by one call.
-    async fn batch_write(&self) -> Result<u64, Failure> {
-        let entries: Vec<(&[u8], &[u8])> = self
-            .keys
-            .iter()
-            .map(|key| (key.as_slice(), self.value.as_slice()))
+    /// Writes every key, a batch at a time.
+    async fn write_all(&self) -> Result<(), Failure> {
+        for first in (0..self.keys.len()).step_by(BATCH) {
+            self.batch_write(first..self.keys.len().min(first + BATCH))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Writes some keys by one call.
+    async fn batch_write(&self, which: Range<usize>) -> Result<u64, Failure> {
+        let entries: Vec<(&[u8], &[u8])> = which
+            .map(|i| (self.keys[i].as_slice(), self.values[i].as_slice()))
             .collect();
         Ok(self.client.batch_write(&entries).await?)
     }

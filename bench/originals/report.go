@@ -1,0 +1,167 @@
+package originals
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/simd-drive/go/bench/figure"
+	"github.com/simd-drive/go/bench/machine"
+	"github.com/simd-drive/go/bench/rounds"
+)
+
+const (
+	// needRatio is the target: how many times as many calls the unmodified
+	// Rust client makes on our server, with one in flight.
+	needRatio = 300
+	// targetSize is the size of the values for which it holds.
+	targetSize = 100
+)
+
+// A Plan is what to measure.
+type Plan struct {
+	rounds.Plan
+
+	Programs Programs
+	Dir      string        // where the files of the drives are
+	Duration time.Duration // of one run
+	// Match chooses cases by a part of their description; empty is all of them.
+	Match string
+}
+
+// Result holds the medians of the runs of one client on one server, each
+// figure by itself.
+type Result struct {
+	Client string `json:"client"`
+	Server string `json:"server"`
+	Case
+	sample
+	// Lowest and Highest are the extremes of the calls over the rounds.
+	Lowest  float64 `json:"lowest_calls_per_s"`
+	Highest float64 `json:"highest_calls_per_s"`
+	Rounds  int     `json:"rounds"`
+	Error   string  `json:"error,omitempty"`
+}
+
+// Results are all figures of one run.
+type Results struct {
+	Machine  machine.Info     `json:"machine"`
+	Rounds   int              `json:"rounds"`
+	Run      float64          `json:"seconds_of_a_run"`
+	Seconds  float64          `json:"seconds"` // that all of it took
+	Match    string           `json:"match,omitempty"`
+	Verdicts []figure.Verdict `json:"verdicts"`
+	Results  []Result         `json:"results"`
+}
+
+// errFailed reports that something could not be measured; the document tells why.
+var errFailed = errors.New("a run failed")
+
+// Write measures and writes the document to path, which ends in .md, and the
+// figures beside it as JSON. The verdicts go to out as well.
+func Write(ctx context.Context, p Plan, path string, out io.Writer) error {
+	stem, found := strings.CutSuffix(path, ".md")
+	if !found {
+		return fmt.Errorf("originals: %s does not end in .md", path)
+	}
+	r := run(ctx, p)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(r, "", "\t")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(stem+".json", append(text, '\n'), 0o644); err != nil {
+		return err
+	}
+	if err := os.WriteFile(path, []byte(r.document(filepath.Base(stem))), 0o644); err != nil {
+		return err
+	}
+	if _, err := io.WriteString(out, r.Machine.String()+"\n\n"+figure.VerdictTable(r.Verdicts)); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(r.Results, func(r Result) bool { return r.Error != "" }) {
+		return errFailed
+	}
+	return nil
+}
+
+// run measures everything.
+func run(ctx context.Context, p Plan) *Results {
+	begun := time.Now()
+	r := &Results{Machine: machine.This(), Rounds: p.Rounds, Run: p.Duration.Seconds(), Match: p.Match}
+	for _, c := range cases() {
+		if !strings.Contains(c.String(), p.Match) {
+			continue
+		}
+		pairings := p.Programs.pairings(c)
+		runs, errs := rounds.Interleave(ctx, p.Plan, c.String(), pairings, func(ctx context.Context, one pairing) (sample, error) {
+			return one.run(ctx, p.Dir, c, p.Duration)
+		})
+		for i, one := range pairings {
+			r.Results = append(r.Results, resultOf(one, c, runs[i], errs[i]))
+		}
+	}
+	r.Verdicts = []figure.Verdict{r.judge(opRead), r.judge(opWrite)}
+	r.Seconds = time.Since(begun).Seconds()
+	return r
+}
+
+// resultOf takes the medians.
+func resultOf(p pairing, c Case, runs []sample, err error) Result {
+	r := Result{Client: p.client, Server: p.server, Case: c, Rounds: len(runs)}
+	if err != nil {
+		r.Error = err.Error()
+		return r
+	}
+	calls := func(s sample) float64 { return s.Calls }
+	r.sample = sample{
+		Calls: rounds.Median(runs, calls),
+		P50:   rounds.Median(runs, func(s sample) float64 { return s.P50 }),
+		P99:   rounds.Median(runs, func(s sample) float64 { return s.P99 }),
+	}
+	r.Lowest, r.Highest = r.Calls, r.Calls
+	for _, s := range runs {
+		n := rounds.Rounded(s.Calls)
+		r.Lowest, r.Highest = min(r.Lowest, n), max(r.Highest, n)
+	}
+	return r
+}
+
+// find returns a result; one that was not measured has no calls.
+func (r *Results) find(client, server string, c Case) Result {
+	i := slices.IndexFunc(r.Results, func(r Result) bool {
+		return r.Client == client && r.Server == server && r.Case == c && r.Error == ""
+	})
+	if i < 0 {
+		return Result{}
+	}
+	return r.Results[i]
+}
+
+// judge holds the Rust client's calls of one kind against the target.
+func (r *Results) judge(op string) figure.Verdict {
+	c := Case{op, targetSize, 1}
+	v := figure.Verdict{
+		Impl: "unmodified Rust client on our server", Case: c.String(),
+		Target: fmt.Sprintf("≥ %d × the original server", needRatio), Result: figure.NotMeasured,
+	}
+	ours, theirs := r.find(clientRust, serverOurs, c), r.find(clientRust, serverTheirs, c)
+	if ours.Calls == 0 || theirs.Calls == 0 {
+		return v
+	}
+	v.Ours, v.Theirs = figure.Number(ours.Calls)+" calls/s", figure.Number(theirs.Calls)+" calls/s"
+	v.Ratio, v.Result = ours.Calls/theirs.Calls, figure.Missed
+	if v.Ratio >= needRatio {
+		v.Result = figure.Met
+	}
+	return v
+}
