@@ -5,9 +5,11 @@ go 1.26.0
 require (
 	github.com/alecthomas/kong v1.17.0
 	github.com/google/go-cmp v0.7.0
+	github.com/gorilla/websocket v1.5.3
 	github.com/simd-drive/go/drive-core v0.0.0
 	github.com/simd-drive/go/drive-service-definition v0.0.0
 	github.com/simd-drive/go/drive-ws-client v0.0.0
+	github.com/simd-drive/go/muxio v0.0.0
 	github.com/simd-drive/go/muxio-rpc-caller v0.0.0
 	github.com/simd-drive/go/muxio-rpc-endpoint v0.0.0
 	github.com/simd-drive/go/muxio-rpc-service v0.0.0
@@ -18,10 +20,8 @@ require (
 )
 
 require (
-	github.com/gorilla/websocket v1.5.3 // indirect
 	github.com/kelindar/binary v1.0.19 // indirect
 	github.com/klauspost/cpuid/v2 v2.2.10 // indirect
-	github.com/simd-drive/go/muxio v0.0.0 // indirect
 	github.com/zeebo/xxh3 v1.1.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/time v0.16.0 // indirect
