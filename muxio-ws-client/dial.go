@@ -4,11 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 
 	"github.com/gorilla/websocket"
 
@@ -25,11 +23,11 @@ func Dial(ctx context.Context, rawURL string, opts Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	ws, err := handshake(ctx, u, opts)
+	network, err := handshake(ctx, u, opts)
 	if err != nil {
 		return nil, err
 	}
-	conn, err := rpc.NewConn(wsconn.New(ws, opts.transport()), opts.conn())
+	conn, err := rpc.NewConn(wsconn.New(network.Conn, opts.transport(network.rest)), opts.conn())
 	if err != nil {
 		return nil, fmt.Errorf("wsclient: %w", err)
 	}
@@ -57,7 +55,8 @@ func parseURL(rawURL string) (*url.URL, error) {
 	return u, nil
 }
 
-func handshake(ctx context.Context, u *url.URL, opts Options) (*websocket.Conn, error) {
+// handshake opens a connection on which both ends speak the frames of muxio.
+func handshake(ctx context.Context, u *url.URL, opts Options) (*handshakeConn, error) {
 	timeout := opts.HandshakeTimeout
 	if timeout <= 0 {
 		timeout = DefaultHandshakeTimeout
@@ -65,11 +64,12 @@ func handshake(ctx context.Context, u *url.URL, opts Options) (*websocket.Conn, 
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 
-	guard := &dialGuard{ctx: ctx, dial: opts.DialContext}
-	if guard.dial == nil {
-		guard.dial = new(net.Dialer).DialContext
+	guard := newDialGuard(ctx, opts)
+	dialer := &websocket.Dialer{
+		NetDialContext:    guard.DialContext,
+		NetDialTLSContext: guard.DialTLSContext,
+		Subprotocols:      []string{wsconn.Subprotocol},
 	}
-	dialer := newDialer(guard.DialContext, opts)
 	//nolint:bodyclose // gorilla/websocket replaces the body by what it has read
 	ws, resp, err := dialer.DialContext(context.WithoutCancel(ctx), u.String(), opts.Header)
 	ended := !guard.release()
@@ -85,23 +85,7 @@ func handshake(ctx context.Context, u *url.URL, opts Options) (*websocket.Conn, 
 		_ = ws.Close()
 		return nil, &HandshakeError{URL: u.Redacted(), StatusCode: resp.StatusCode, Header: resp.Header, Reason: reason}
 	}
-	return ws, nil
-}
-
-// unusedBuffers keeps connections from having buffers of their own for messages that
-// they do not write: package wsconn does.
-var unusedBuffers sync.Pool
-
-// newDialer returns what opens WebSockets over connections that dial makes.
-func newDialer(dial func(ctx context.Context, network, addr string) (net.Conn, error), opts Options) *websocket.Dialer {
-	return &websocket.Dialer{
-		NetDialContext:  dial,
-		TLSClientConfig: opts.TLS,
-		ReadBufferSize:  bufferBytes,
-		WriteBufferSize: bufferBytes,
-		WriteBufferPool: &unusedBuffers,
-		Subprotocols:    []string{wsconn.Subprotocol},
-	}
+	return guard.conn, nil // that of ws, which has read what was for it
 }
 
 // refusal describes a response that did not open a WebSocket.
@@ -134,25 +118,3 @@ func unfit(resp *http.Response, subprotocol string) string {
 	}
 	return ""
 }
-
-// dialGuard opens the network connection and closes it when the context of the
-// handshake ends. gorilla/websocket gets a context that never does: it would
-// heed the deadline only, and report it as an error of the network.
-type dialGuard struct {
-	ctx  context.Context // of one handshake
-	dial func(ctx context.Context, network, addr string) (net.Conn, error)
-	stop func() bool
-}
-
-// DialContext opens the connection and begins to watch the context.
-func (g *dialGuard) DialContext(_ context.Context, network, addr string) (net.Conn, error) {
-	conn, err := g.dial(g.ctx, network, addr)
-	if err != nil {
-		return nil, err
-	}
-	g.stop = context.AfterFunc(g.ctx, func() { _ = conn.Close() })
-	return conn, nil
-}
-
-// release ends the watch and reports false when the connection was closed.
-func (g *dialGuard) release() bool { return g.stop == nil || g.stop() }
