@@ -163,8 +163,12 @@ func dialAutobahn(t *testing.T, address, path string) *Transport {
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n", path, address)
 	r := bufio.NewReader(c)
 	resp, err := http.ReadResponse(r, nil)
-	if err != nil || resp.Header.Get("Sec-Websocket-Accept") != acceptKey("AAAAAAAAAAAAAAAAAAAAAA==") {
-		t.Fatalf("handshake: %v, %v", resp, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close() // empty
+	if got := resp.Header.Get("Sec-Websocket-Accept"); got != acceptKey("AAAAAAAAAAAAAAAAAAAAAA==") {
+		t.Fatalf("handshake: status %d, %q", resp.StatusCode, got)
 	}
 	received, err := r.Peek(r.Buffered())
 	if err != nil {

@@ -197,11 +197,8 @@ func parseClose(payload []byte) (muxio.CloseReason, error) {
 // mayBeSent tells whether a code may stand in a close frame: one that is registered
 // for that, or is left to libraries and programs (section 7.4).
 func mayBeSent(code muxio.CloseCode) bool {
-	switch code {
-	case 1004, 1005, 1006: // reserved: what an end finds by itself
-		return false
-	}
-	return code >= 1000 && code <= 1014 || code >= 3000 && code <= 4999
+	reserved := code >= 1004 && code <= 1006 // what an end finds by itself
+	return code >= 1000 && code <= 1014 && !reserved || code >= 3000 && code <= 4999
 }
 
 // violation is the error of a peer that breaks the protocol.

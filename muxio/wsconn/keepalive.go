@@ -31,7 +31,7 @@ type orders struct {
 	mu      sync.Mutex
 	waiting []controlFrame // the oldest first, MaxPendingPongs at most
 	busy    bool           // writers has a goroutine
-	over    bool           // no more are taken: Close began, or a write failed
+	over    bool           // Close began: no more are taken
 	timer   *time.Timer    // runs tick
 
 	writers sync.WaitGroup // Go is called with mu held, and not over
@@ -84,7 +84,6 @@ func (t *Transport) orderLocked(f controlFrame) {
 func (t *Transport) writeOrders() {
 	for f, ok := t.nextOrder(); ok; f, ok = t.nextOrder() {
 		if err := t.writeControl(f.opcode, f.payload, time.Now().Add(t.cfg.WriteTimeout)); err != nil {
-			t.orders.end()
 			t.writeFailed(err)
 		}
 	}

@@ -8,15 +8,17 @@ import (
 	"testing/synctest"
 )
 
-// readBytes reads n bytes in all.
-func readBytes(t *testing.T, s source, n int) {
+// readBytes reads n bytes in all and returns the most that came at once.
+func readBytes(t *testing.T, s source, n int) (most int) {
 	t.Helper()
 	for n > 0 {
 		b, err := s.read()
 		if n -= len(b); err != nil {
 			t.Fatal(err)
 		}
+		most = max(most, len(b))
 	}
+	return most
 }
 
 // A connection that waits after little came holds no large buffer, whatever came before.
@@ -30,7 +32,9 @@ func TestConnSource(t *testing.T) {
 				n += size
 				go func() { mustWrite(t, far, make([]byte, size)) }()
 				synctest.Wait()
-				readBytes(t, s, size)
+				if most := readBytes(t, s, size); most < min(size, ReadBufferBytes) {
+					t.Errorf("of %d bytes at most %d came at once", size, most)
+				}
 			}
 			ended := make(chan error)
 			go func() {

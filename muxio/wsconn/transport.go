@@ -90,8 +90,8 @@ func New(conn net.Conn, cfg Config) *Transport {
 	return t
 }
 
-// ReadMessage implements [muxio.Transport]: what a message has of the bytes of a frame
-// that are there. It fails with [ErrSilent] when the
+// ReadMessage implements [muxio.Transport]: it returns the bytes of a frame, as far as
+// they are there, and at most [ReadBufferBytes]. It fails with [ErrSilent] when the
 // peer sends nothing for too long, with [net.ErrClosed] after Close, and with a
 // [*muxio.CloseError] when the peer closed the connection or broke a rule. The
 // error is permanent.

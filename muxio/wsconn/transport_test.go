@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"io"
 	"net"
 	"strings"
 	"testing"
@@ -95,19 +94,52 @@ func TestKeepalive(t *testing.T) {
 	})
 }
 
-// Close waits for what writes pings and pongs, also in the moment of a tick.
-func TestCloseEndsTheTimer(t *testing.T) {
-	for range 100 {
-		near, far := net.Pipe()
-		go func() { _, _ = io.Copy(io.Discard, far) }() // ends with near
-		transport := New(near, Config{PingInterval: time.Microsecond, CloseTimeout: time.Millisecond})
+// Close waits for the goroutine that writes pings and pongs, and no timer follows.
+func TestCloseEndsThePings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		transport, _ := newPair(t, Config{})
+		<-time.After(DefaultPingInterval)
+		synctest.Wait() // a ping is being written, and nobody reads it
+		start := time.Now()
 		_ = transport.Close(muxio.CloseReason{Code: muxio.CloseNormal})
-		transport.orders.mu.Lock()
-		if transport.orders.busy || !transport.orders.over {
-			t.Error("something still writes")
+		if d := time.Since(start); d != DefaultCloseTimeout {
+			t.Errorf("Close took %v", d)
 		}
-		transport.orders.mu.Unlock()
-	}
+		if transport.orders.busy {
+			t.Error("a ping is being written still")
+		}
+		if transport.orders.timer.Stop() {
+			t.Error("the next ping is due")
+		}
+	})
+}
+
+// A peer that broke a rule gets the reason, though it has sent more and goes on to.
+func TestCloseAfterAViolation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		transport, peer := newPair(t, Config{})
+		failed := make(chan error)
+		go func() {
+			_, err := transport.ReadMessage()
+			failed <- err
+			_ = transport.Close(muxio.CloseReason{Code: muxio.CloseProtocolError})
+			close(failed)
+		}()
+		mustWrite(t, peer, []byte{finalBinary, 0}) // not masked
+		wantFrame(t, peer, finalClose, "\x03\xeaa client must mask its frames, a server must not")
+		if err := <-failed; codeOf(err) != muxio.CloseProtocolError {
+			t.Errorf("ReadMessage: %v", err)
+		}
+		start := time.Now()
+		for range 3 {
+			mustWrite(t, peer, make([]byte, 100<<10))
+		}
+		_ = peer.Close()
+		<-failed
+		if d := time.Since(start); d != 0 {
+			t.Errorf("Close took %v more", d)
+		}
+	})
 }
 
 func TestPongsWaitInBoundedNumber(t *testing.T) {
