@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"io"
 	"net"
 	"strings"
 	"testing"
@@ -138,6 +139,48 @@ func TestCloseAfterAViolation(t *testing.T) {
 		<-failed
 		if d := time.Since(start); d != 0 {
 			t.Errorf("Close took %v more", d)
+		}
+	})
+}
+
+// layeredConn is a connection over another, as that of TLS is.
+type layeredConn struct {
+	net.Conn
+	below net.Conn
+}
+
+func (c layeredConn) NetConn() net.Conn { return c.below }
+
+// After half a message nothing can be said any more: the connection is cut at once, below
+// a layer that would want to say goodbye.
+func TestCloseAfterHalfAMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		below, belowFar := net.Pipe()
+		transport := New(layeredConn{near, below}, Config{})
+		half := make(chan error)
+		go func() {
+			_, err := io.CopyN(io.Discard, far, 500)
+			half <- err
+		}()
+		if err := transport.WriteMessage([][]byte{make([]byte, 1000)}); !errors.Is(err, ErrNotReading) {
+			t.Errorf("WriteMessage: %v", err)
+		}
+		if err := <-half; err != nil {
+			t.Error(err)
+		}
+		rest := make(chan []byte)
+		go func() {
+			b, _ := io.ReadAll(far) // ends with near
+			rest <- b
+		}()
+		start := time.Now()
+		_ = transport.Close(muxio.CloseReason{Code: muxio.CloseNormal})
+		if b := <-rest; len(b) > 0 || time.Since(start) != 0 {
+			t.Errorf("%d bytes follow, Close took %v", len(b), time.Since(start))
+		}
+		if _, err := belowFar.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+			t.Errorf("the connection below: %v", err)
 		}
 	})
 }
