@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -20,6 +20,9 @@ type found struct {
 	code  muxio.CloseCode
 }
 
+// entry is one of found.whole.
+func entry(opcode byte, payload string) string { return strconv.Itoa(int(opcode)) + " " + payload }
+
 // readPieces gives pieces to a reader.
 func readPieces(r *frameReader, pieces ...[]byte) (all found) {
 	for _, b := range pieces {
@@ -33,12 +36,12 @@ func readPieces(r *frameReader, pieces ...[]byte) (all found) {
 			case p.opcode == 0 && len(b) > 0:
 				panic("bytes left, and nothing found")
 			case p.opcode != 0 && p.isControl():
-				all.whole = append(all.whole, fmt.Sprintf("%d %q", p.opcode, p.payload))
+				all.whole = append(all.whole, entry(p.opcode, string(p.payload)))
 			default:
 				all.begun += string(p.payload)
 			}
 			if p.last && !p.isControl() {
-				all.whole = append(all.whole, fmt.Sprintf("%d %q", p.opcode, all.begun))
+				all.whole = append(all.whole, entry(p.opcode, all.begun))
 				all.begun = ""
 			}
 		}
@@ -163,8 +166,8 @@ func TestFramesInPieces(t *testing.T) {
 		fromClient(continuation, "cut off")[:11],
 	}, nil)
 	want := found{[]string{
-		`2 ""`, `2 "one"`, `9 "in between"`, `8 ""`, fmt.Sprintf("10 %q", strings.Repeat("p", maxControlBytes)),
-		fmt.Sprintf("1 %q", strings.Repeat("0123456789", 20)+"7 bytes"), fmt.Sprintf("2 %q", strings.Repeat("b", 126)),
+		entry(2, ""), entry(2, "one"), entry(9, "in between"), entry(8, ""), entry(10, strings.Repeat("p", maxControlBytes)),
+		entry(1, strings.Repeat("0123456789", 20)+"7 bytes"), entry(2, strings.Repeat("b", 126)),
 	}, "beguncut o", 0}
 	if got := readPieces(testReader(true), clientFrames); !got.equal(want) {
 		t.Fatalf("got %+v,\nwant %+v", got, want)
@@ -185,7 +188,7 @@ func TestLengths(t *testing.T) {
 	for _, n := range []int{0, 1, 125, 126, 127, 255, 256, 65535, 65536, 70_000} {
 		payload := strings.Repeat("x", n)
 		server := append(appendHeader(nil, binaryMessage, true, false, n), payload...)
-		want := found{whole: []string{fmt.Sprintf("2 %q", payload)}}
+		want := found{whole: []string{entry(2, payload)}}
 		for cut := range 20 {
 			r := &frameReader{maxBytes: n}
 			if got := readPieces(r, server[:min(cut, len(server))], server[min(cut, len(server)):]); !got.equal(want) {
@@ -302,9 +305,9 @@ func parse(wire []byte, masked bool, limit uint64) (all found) {
 		case there < length:
 			return all
 		case control:
-			all.whole = append(all.whole, fmt.Sprintf("%d %q", opcode, payload))
+			all.whole = append(all.whole, entry(opcode, string(payload)))
 		case fin:
-			all.whole = append(all.whole, fmt.Sprintf("%d %q", message, all.begun))
+			all.whole = append(all.whole, entry(message, all.begun))
 			message, all.begun = 0, ""
 		}
 	}

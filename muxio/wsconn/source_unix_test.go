@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/simd-drive/go/muxio"
 )
 
 // A socket that waits holds no buffer, whatever came before.
@@ -43,14 +45,19 @@ func TestSocketSource(t *testing.T) {
 	}
 }
 
+// A connection that failed holds no buffer, though it may be kept for its error.
 func TestSocketSourceAfterReset(t *testing.T) {
 	near, far := tcpPair(t)
-	defer near.Close()
 	if err := far.(*net.TCPConn).SetLinger(0); err != nil {
 		t.Fatal(err)
 	}
 	_ = far.Close()
-	if _, err := newSource(near).read(); !errors.Is(err, syscall.ECONNRESET) {
-		t.Errorf("read: %v", err)
+	transport := New(near, Config{})
+	defer func() { _ = transport.Close(muxio.CloseReason{Code: muxio.CloseNormal}) }()
+	if _, err := transport.ReadMessage(); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("ReadMessage: %v", err)
+	}
+	if s, ok := transport.source.(*socketSource); !ok || s.lent != nil {
+		t.Errorf("%T keeps its buffer", transport.source)
 	}
 }
