@@ -55,6 +55,9 @@ func (t *Transport) drain(deadline time.Time) {
 	defer func() { <-t.reading }()
 	switch {
 	case t.readErr == nil:
+		// The session may still look at what ReadMessage returned last: that
+		// buffer is left to it, neither read into nor given back.
+		t.source = newSource(t.conn)
 		for {
 			if _, err := t.readPart(); err != nil {
 				t.endReading(err)

@@ -240,6 +240,45 @@ func TestMessagesComeInParts(t *testing.T) {
 	}
 }
 
+// What ReadMessage returned stays as it is until the next call, also while Close reads on,
+// and when other connections take buffers.
+func TestCloseLeavesWhatWasRead(t *testing.T) {
+	for _, network := range []string{"pipe", "tcp"} {
+		t.Run(network, func(t *testing.T) {
+			near, far := net.Pipe()
+			if network == "tcp" {
+				near, far = tcpPair(t)
+			}
+			defer far.Close()
+			transport := New(near, Config{})
+			first := strings.Repeat("first", 200)
+			go mustWrite(t, far, fromClient(finalBinary, first))
+			b, err := transport.ReadMessage()
+			if err != nil {
+				t.Fatal(err)
+			}
+			go func() { _, _ = io.Copy(io.Discard, far) }() // ends with far
+			sent := make(chan struct{})
+			go func() {
+				defer close(sent)
+				mustWrite(t, far, fromClient(finalBinary, strings.Repeat("other", 200)))
+				mustWrite(t, far, fromClient(finalClose, "\x03\xe8"))
+			}()
+			if network == "tcp" {
+				<-sent // it waits in the socket, to be read at once
+			}
+			_ = transport.Close(muxio.CloseReason{Code: muxio.CloseNormal})
+			for range 8 { // a buffer that was given back comes first
+				other, _ := readBuffers.Get().(*[ReadBufferBytes]byte)
+				clear(other[:])
+			}
+			if len(b) == 0 || !strings.HasPrefix(first, string(b)) {
+				t.Error("the message was overwritten")
+			}
+		})
+	}
+}
+
 func TestDefaults(t *testing.T) {
 	for _, tt := range []struct {
 		name                 string
