@@ -43,7 +43,7 @@ programs: ## Build the programs drive and drive-ws-server into .bin/
 vet: ## Run go vet over every module, tests included
 	$(GO) vet $(PACKAGES)
 	$(GO) vet -tags interop ./drive-core ./interop
-	$(GO) vet -tags autobahn ./muxio-ws-server ./muxio-ws-client
+	$(GO) vet -tags autobahn ./muxio/wsconn
 
 test: $(TEST) ## Run every test of every module
 	$(TEST) $(TESTFLAGS) $(PACKAGES)

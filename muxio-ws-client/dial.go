@@ -4,11 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 
 	"github.com/gorilla/websocket"
 
@@ -26,12 +24,12 @@ func Dial(ctx context.Context, rawURL string, opts Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	ws, err := handshake(ctx, u, opts)
+	network, subprotocol, err := handshake(ctx, u, opts)
 	if err != nil {
 		return nil, err
 	}
-	spoken := opts.Protocol.chosen(ws.Subprotocol())
-	conn, err := rpc.NewConn(wsconn.New(ws, opts.transport()), opts.conn(spoken))
+	spoken := opts.Protocol.chosen(subprotocol)
+	conn, err := rpc.NewConn(wsconn.New(network.Conn, opts.transport(network.rest)), opts.conn(spoken))
 	if err != nil {
 		return nil, fmt.Errorf("wsclient: %w", err)
 	}
@@ -66,7 +64,9 @@ func parseURL(rawURL string) (*url.URL, error) {
 	return u, nil
 }
 
-func handshake(ctx context.Context, u *url.URL, opts Options) (*websocket.Conn, error) {
+// handshake opens a WebSocket and returns the connection below it, and the subprotocol
+// that the server selected.
+func handshake(ctx context.Context, u *url.URL, opts Options) (*handshakeConn, string, error) {
 	timeout := opts.HandshakeTimeout
 	if timeout <= 0 {
 		timeout = DefaultHandshakeTimeout
@@ -74,46 +74,30 @@ func handshake(ctx context.Context, u *url.URL, opts Options) (*websocket.Conn, 
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 
-	guard := &dialGuard{ctx: ctx, dial: opts.DialContext}
-	if guard.dial == nil {
-		guard.dial = new(net.Dialer).DialContext
+	guard := newDialGuard(ctx, opts)
+	dialer := &websocket.Dialer{
+		NetDialContext:    guard.DialContext,
+		NetDialTLSContext: guard.DialTLSContext,
 	}
-	dialer := newDialer(guard.DialContext, opts)
+	if opts.Protocol.offers() {
+		dialer.Subprotocols = []string{wsconn.Subprotocol}
+	}
 	//nolint:bodyclose // gorilla/websocket replaces the body by what it has read
 	ws, resp, err := dialer.DialContext(context.WithoutCancel(ctx), u.String(), opts.Header)
 	ended := !guard.release()
 	switch {
 	case ended || (err != nil && ctx.Err() != nil):
-		return nil, fmt.Errorf("wsclient: dial %s: %w", u.Redacted(), ctx.Err())
+		return nil, "", fmt.Errorf("wsclient: dial %s: %w", u.Redacted(), ctx.Err())
 	case err != nil && resp != nil:
-		return nil, refusal(u, resp)
+		return nil, "", refusal(u, resp)
 	case err != nil:
-		return nil, fmt.Errorf("wsclient: dial %s: %w", u.Redacted(), err)
+		return nil, "", fmt.Errorf("wsclient: dial %s: %w", u.Redacted(), err)
 	}
 	if reason := unfit(resp, ws.Subprotocol(), opts.Protocol); reason != "" {
 		_ = ws.Close()
-		return nil, &HandshakeError{URL: u.Redacted(), StatusCode: resp.StatusCode, Header: resp.Header, Reason: reason}
+		return nil, "", &HandshakeError{URL: u.Redacted(), StatusCode: resp.StatusCode, Header: resp.Header, Reason: reason}
 	}
-	return ws, nil
-}
-
-// unusedBuffers keeps connections from having buffers of their own for messages that
-// they do not write: package wsconn does.
-var unusedBuffers sync.Pool
-
-// newDialer returns what opens WebSockets over connections that dial makes.
-func newDialer(dial func(ctx context.Context, network, addr string) (net.Conn, error), opts Options) *websocket.Dialer {
-	d := &websocket.Dialer{
-		NetDialContext:  dial,
-		TLSClientConfig: opts.TLS,
-		ReadBufferSize:  bufferBytes,
-		WriteBufferSize: bufferBytes,
-		WriteBufferPool: &unusedBuffers,
-	}
-	if opts.Protocol.offers() {
-		d.Subprotocols = []string{wsconn.Subprotocol}
-	}
-	return d
+	return guard.conn, ws.Subprotocol(), nil // that of ws, which has read what was for it
 }
 
 // refusal describes a response that did not open a WebSocket.
@@ -148,25 +132,3 @@ func unfit(resp *http.Response, subprotocol string, p Protocol) string {
 	}
 	return ""
 }
-
-// dialGuard opens the network connection and closes it when the context of the
-// handshake ends. gorilla/websocket gets a context that never does: it would
-// heed the deadline only, and report it as an error of the network.
-type dialGuard struct {
-	ctx  context.Context // of one handshake
-	dial func(ctx context.Context, network, addr string) (net.Conn, error)
-	stop func() bool
-}
-
-// DialContext opens the connection and begins to watch the context.
-func (g *dialGuard) DialContext(_ context.Context, network, addr string) (net.Conn, error) {
-	conn, err := g.dial(g.ctx, network, addr)
-	if err != nil {
-		return nil, err
-	}
-	g.stop = context.AfterFunc(g.ctx, func() { _ = conn.Close() })
-	return conn, nil
-}
-
-// release ends the watch and reports false when the connection was closed.
-func (g *dialGuard) release() bool { return g.stop == nil || g.stop() }

@@ -2,6 +2,8 @@ package wsclient_test
 
 import (
 	"context"
+	"crypto/sha1"
+	"encoding/base64"
 	"errors"
 	"io"
 	"net"
@@ -216,5 +218,44 @@ func TestServerEndsTheConnection(t *testing.T) {
 		if err := c.Close(); err != nil {
 			t.Errorf("Close: %v", err)
 		}
+	}
+}
+
+// What a server sends together with its handshake is not lost.
+func TestFramesBehindTheHandshake(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			c, _, err := w.(http.Hijacker).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer c.Close()
+			sum := sha1.Sum([]byte(r.Header.Get("Sec-Websocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+			_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+				"Sec-WebSocket-Protocol: muxio.v1\r\nSec-WebSocket-Accept: "+base64.StdEncoding.EncodeToString(sum[:])+
+				"\r\n\r\n\x88\x06\x03\xf4noon") // a close frame with the code 1012
+			_, _ = io.Copy(io.Discard, c) // until the client closes
+		}))
+		start, scheme, options := s.Start, "ws", wsclient.Options{}
+		if secure {
+			start, scheme = s.StartTLS, "wss"
+		}
+		start()
+		if secure {
+			options.TLS = s.Client().Transport.(*http.Transport).TLSClientConfig
+		}
+		_, address, _ := strings.Cut(s.URL, "://")
+		c, err := wsclient.Dial(t.Context(), scheme+"://"+address, options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-c.Done()
+		var closed *muxio.CloseError
+		if err := c.Err(); !errors.As(err, &closed) || closed.Text != "noon" {
+			t.Errorf("%s: %v", scheme, err)
+		}
+		_ = c.Close()
+		s.Close()
 	}
 }

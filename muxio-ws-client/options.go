@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/gorilla/websocket"
-
 	"github.com/simd-drive/go/muxio"
 	rpc "github.com/simd-drive/go/muxio-rpc-service"
 	"github.com/simd-drive/go/muxio/wsconn"
@@ -19,13 +17,8 @@ import (
 // [Options.HandshakeTimeout] does so earlier.
 const DefaultHandshakeTimeout = 10 * time.Second
 
-const (
-	// bufferBytes is the size of the buffer between socket and messages. What is
-	// longer goes past it.
-	bufferBytes = 2 << 10
-	// maxBodyBytes bounds what a [HandshakeError] quotes of the response.
-	maxBodyBytes = 512
-)
+// maxBodyBytes bounds what a [HandshakeError] quotes of the response.
+const maxBodyBytes = 512
 
 // Options sets up a [Client]. The zero value is ready to use.
 type Options struct {
@@ -81,11 +74,12 @@ func (o Options) conn(p Protocol) rpc.Config {
 	return cfg
 }
 
-func (o Options) transport() wsconn.Config {
+// transport sets up the connection from which received was read with the handshake.
+func (o Options) transport(received []byte) wsconn.Config {
 	return wsconn.Config{
 		Masks:           true,
+		Received:        received,
 		MaxMessageBytes: o.MaxMessageBytes,
-		ReadLimitErr:    websocket.ErrReadLimit,
 		PingInterval:    o.PingInterval,
 		PongTimeout:     o.PongTimeout,
 		WriteTimeout:    o.WriteTimeout,

@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gorilla/websocket"
-
 	"github.com/simd-drive/go/muxio"
 	rpc "github.com/simd-drive/go/muxio-rpc-service"
 	"github.com/simd-drive/go/muxio/wsconn"
@@ -158,13 +156,7 @@ func refusals(p *intruder, n int) string {
 // session starts a session of muxio that keeps to the rules of frames.
 func session(t *testing.T, url string) *muxio.Session {
 	t.Helper()
-	dialer := websocket.Dialer{Subprotocols: []string{wsconn.Subprotocol}}
-	ws, resp, err := dialer.DialContext(t.Context(), url, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = resp.Body.Close() // empty
-	s, err := muxio.NewSession(wsconn.New(ws, wsconn.Config{Masks: true}), muxio.Config{
+	s, err := muxio.NewSession(wsconn.New(rawConn(t, url), wsconn.Config{Masks: true}), muxio.Config{
 		Role: muxio.Initiator, Accept: func(*muxio.RecvStream) muxio.Receiver { return sinkhole{} },
 	})
 	if err != nil {

@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/gorilla/websocket"
-
 	"github.com/simd-drive/go/muxio"
 	"github.com/simd-drive/go/muxio-rpc-caller/callertest"
 	"github.com/simd-drive/go/muxio-rpc-endpoint/endpointtest"
@@ -53,13 +51,7 @@ func dialTCP(ctx context.Context, network, addr string) (net.Conn, error) {
 func serveSuite(t *testing.T, server rpc.Config) muxio.Transport {
 	t.Helper()
 	_, url := serve(t, wsserver.Options{Conn: server})
-	dialer := websocket.Dialer{Subprotocols: []string{wsconn.Subprotocol}}
-	conn, resp, err := dialer.DialContext(t.Context(), url, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = resp.Body.Close() // empty: the connection has become a WebSocket
-	return wsconn.New(conn, wsconn.Config{Masks: true, ReadLimitErr: websocket.ErrReadLimit})
+	return wsconn.New(rawConn(t, url), wsconn.Config{Masks: true})
 }
 
 func TestCallsOverWebSocket(t *testing.T) { callertest.Run(t, connectSuite) }

@@ -34,6 +34,30 @@ func rawDial(t *testing.T, url string, subprotocols ...string) *websocket.Conn {
 	return ws
 }
 
+// rawConn opens a WebSocket and returns the connection below, of which nothing was read
+// but the handshake. It is closed by who takes it.
+func rawConn(t *testing.T, url string) net.Conn {
+	t.Helper()
+	dialer := websocket.Dialer{
+		Subprotocols: []string{wsconn.Subprotocol},
+		NetDialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			c, err := dialTCP(ctx, network, addr)
+			return byteConn{c}, err
+		},
+	}
+	ws, resp, err := dialer.DialContext(t.Context(), url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close() // empty
+	return ws.NetConn().(byteConn).Conn
+}
+
+// byteConn reads byte by byte.
+type byteConn struct{ net.Conn }
+
+func (c byteConn) Read(p []byte) (int, error) { return c.Conn.Read(p[:min(1, len(p))]) }
+
 // maskedFrame returns a frame as a client sends it, under a mask of zeros.
 func maskedFrame(first byte, payload string) []byte {
 	f := []byte{first, 0x80 | byte(len(payload)), 0, 0, 0, 0}
@@ -133,9 +157,9 @@ func TestFramesCutInOddWays(t *testing.T) {
 	_, url := serve(t, wsserver.Options{Handler: echo{}})
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			ws := rawDial(t, url, wsconn.Subprotocol)
-			transport := rawTransport{wsconn.New(ws, wsconn.Config{Masks: true}), func(message []byte) error {
-				return tt.write(ws.NetConn(), message)
+			c := rawConn(t, url)
+			transport := rawTransport{wsconn.New(c, wsconn.Config{Masks: true}), func(message []byte) error {
+				return tt.write(c, message)
 			}}
 			conn, err := rpc.NewConn(transport, rpc.Config{Role: muxio.Initiator})
 			if err != nil {

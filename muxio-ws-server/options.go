@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/gorilla/websocket"
-
 	"github.com/simd-drive/go/muxio"
 	rpc "github.com/simd-drive/go/muxio-rpc-service"
 	"github.com/simd-drive/go/muxio/wsconn"
@@ -20,13 +18,8 @@ const (
 	DefaultHandshakeTimeout = 10 * time.Second
 )
 
-const (
-	// bufferBytes is the size of the buffer between socket and messages. What is
-	// longer goes past it.
-	bufferBytes = 2 << 10
-	// retryAfterSeconds is what a client hears that finds the server full.
-	retryAfterSeconds = "1"
-)
+// retryAfterSeconds is what a client hears that finds the server full.
+const retryAfterSeconds = "1"
 
 // Options sets up a [Server]. The zero value is ready to use.
 type Options struct {
@@ -108,7 +101,6 @@ func (o Options) conn(cfg rpc.Config) rpc.Config {
 func (o Options) transport() wsconn.Config {
 	return wsconn.Config{
 		MaxMessageBytes: o.MaxMessageBytes,
-		ReadLimitErr:    websocket.ErrReadLimit,
 		PingInterval:    o.PingInterval,
 		PongTimeout:     o.PongTimeout,
 		WriteTimeout:    o.WriteTimeout,

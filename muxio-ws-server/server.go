@@ -34,9 +34,6 @@ func New(opts Options) *Server {
 		opts: opts,
 		upgrader: websocket.Upgrader{
 			HandshakeTimeout: opts.HandshakeTimeout,
-			ReadBufferSize:   bufferBytes,
-			WriteBufferSize:  bufferBytes,
-			WriteBufferPool:  new(sync.Pool), // not used: package wsconn writes the messages
 			Subprotocols:     []string{wsconn.Subprotocol},
 			CheckOrigin:      opts.CheckOrigin,
 			Error:            upgradeError,
@@ -77,7 +74,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.remove(c, &ended)
 		s.finish(&s.open)
 	}
-	conn, err := rpc.NewConn(wsconn.New(ws, s.opts.transport()), cfg)
+	// Only the handshake was gorilla's, and it refuses clients that send before its end.
+	conn, err := rpc.NewConn(wsconn.New(ws.NetConn(), s.opts.transport()), cfg)
 	if err != nil {
 		s.finish(&s.open)
 		s.opts.Logger.Error("connection refused because of the server's own limits", "error", err)

@@ -91,8 +91,7 @@ func pipePair(t *testing.T, cfg wsconn.Config) (*wsconn.Transport, *websocket.Co
 		t.Fatal(err)
 	}
 	_ = resp.Body.Close() // empty
-	cfg.ReadLimitErr = websocket.ErrReadLimit
-	transport := wsconn.New(<-accepted, cfg)
+	transport := wsconn.New((<-accepted).NetConn(), cfg)
 	var b background
 	t.Cleanup(func() {
 		_ = peer.Close()

@@ -20,5 +20,5 @@ if [ ! -d "$lib/autobahntestsuite" ]; then
 	mkdir -p "$lib"
 	"$python" -m pip install -q --disable-pip-version-check --no-warn-script-location --target "$lib" 'autobahntestsuite==25.10.1'
 fi
-"$go" test -count=1 -tags autobahn -timeout 10m -v -run Autobahn ./muxio-ws-server ./muxio-ws-client \
+"$go" test -count=1 -tags autobahn -timeout 10m -v -run Autobahn ./muxio/wsconn \
 	-autobahn.python "$python" -autobahn.lib "$lib"

@@ -15,7 +15,7 @@ var _ muxio.Acknowledger = (*Transport)(nil)
 func (t *Transport) Acknowledge() {
 	if !t.acknowledges {
 		t.acknowledges = true
-		t.socket = socketOf(t.conn.NetConn())
+		t.socket = socketOf(t.conn)
 	}
 	if t.socket != nil {
 		_ = t.socket.Control(quickAck) // a connection that has ended needs none

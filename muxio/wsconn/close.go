@@ -11,7 +11,7 @@ import (
 
 // Close implements [muxio.Transport]: it sends the reason, waits up to
 // [Config.CloseTimeout] for the peer's close frame, closes the connection, and
-// waits for the transport's goroutine. Messages that arrive meanwhile are
+// waits for the transport's goroutines. Messages that arrive meanwhile are
 // dropped. A further call waits for the first one. The error is always nil: the
 // bytes that matter were confirmed by WriteMessage, and what the system reports
 // about a connection that is given up helps nobody.
@@ -21,7 +21,7 @@ func (t *Transport) Close(reason muxio.CloseReason) error {
 }
 
 func (t *Transport) shutDown(reason muxio.CloseReason) {
-	close(t.stop)
+	t.orders.end()
 	deadline := time.Now().Add(t.cfg.CloseTimeout)
 	t.deadlineMu.Lock()
 	t.closing = true
@@ -29,23 +29,21 @@ func (t *Transport) shutDown(reason muxio.CloseReason) {
 	_ = t.conn.SetReadDeadline(deadline)
 	t.deadlineMu.Unlock()
 
-	err := t.sendClose(reason, deadline)
-	var netErr net.Error
-	if broken := errors.As(err, &netErr); broken {
-		t.cut()
-	} else {
-		// An error here says that a close frame was sent before, to refuse
-		// something: the peer should get to read that one too.
+	// When a close frame was sent before, to refuse something, the peer should get to
+	// read that one too.
+	if err := t.sendClose(reason, deadline); err == nil || errors.Is(err, net.ErrClosed) {
 		t.drain(deadline)
+	} else {
+		t.cut()
 	}
 	_ = t.conn.Close()
-	<-t.idle
+	t.orders.writers.Wait()
 }
 
 // cut closes a connection on which nothing can be written any more. Under TLS
 // the ordinary Close would try to, for several seconds.
 func (t *Transport) cut() {
-	if c, ok := t.conn.NetConn().(interface{ NetConn() net.Conn }); ok {
+	if c, ok := t.conn.(interface{ NetConn() net.Conn }); ok {
 		_ = c.NetConn().Close()
 	}
 }
@@ -57,19 +55,21 @@ func (t *Transport) drain(deadline time.Time) {
 	defer func() { <-t.reading }()
 	switch {
 	case t.readErr == nil:
+		// The session may still look at what ReadMessage returned last: that
+		// buffer is left to it, neither read into nor given back.
+		t.source = newSource(t.conn)
 		for {
-			if _, _, err := t.conn.NextReader(); err != nil {
-				t.readErr = t.readError(err)
+			if _, err := t.readPart(); err != nil {
+				t.endReading(err)
 				return
 			}
 		}
-	case t.peerClose != nil, errors.Is(t.readErr, ErrSilent), errors.Is(t.readErr, ErrNotReading):
+	case t.peerClosed, errors.Is(t.readErr, ErrSilent), errors.Is(t.readErr, ErrNotReading):
 		return
 	}
-	// The WebSocket reader stopped at a violation: what follows is not
-	// understood, only taken off the socket.
-	raw := t.conn.NetConn()
-	if err := raw.SetReadDeadline(deadline); err == nil {
-		_, _ = io.Copy(io.Discard, raw)
+	// The reader stopped at a violation: what follows is not understood, only
+	// taken off the socket.
+	if err := t.conn.SetReadDeadline(deadline); err == nil {
+		_, _ = io.Copy(io.Discard, t.conn)
 	}
 }

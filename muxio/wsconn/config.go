@@ -1,12 +1,6 @@
 package wsconn
 
-import (
-	"io"
-	"net"
-	"time"
-
-	"github.com/simd-drive/go/muxio"
-)
+import "time"
 
 // Subprotocol is the WebSocket subprotocol that a client asks for and a server
 // selects when both speak the frames of muxio in their present version.
@@ -37,7 +31,7 @@ const (
 	MaxPendingPongs = 16
 	// ReadBufferBytes is the size of the read buffer, and so the most that
 	// [Transport.ReadMessage] returns at once. A connection has one only while
-	// it receives a message.
+	// it receives.
 	ReadBufferBytes = 64 << 10
 )
 
@@ -45,20 +39,19 @@ const (
 // default.
 type Config struct {
 	// Masks is true at the end that opened the connection: the client masks
-	// its frames (RFC 6455, section 5.1).
+	// its frames, and the server does not (RFC 6455, section 5.1).
 	Masks bool
+	// Received holds the bytes of the peer that were read together with its
+	// handshake. They belong to the transport.
+	Received []byte
 	// MaxMessageBytes bounds a received message; a longer one closes the
 	// connection with [muxio.CloseTooBig].
 	MaxMessageBytes int
-	// ReadLimitErr is the error by which the connection reports that the
-	// limit set with SetReadLimit was exceeded.
-	ReadLimitErr error
 	// PingInterval is the time between two pings. One that is not shorter
 	// than PongTimeout becomes a third of it.
 	PingInterval time.Duration
 	// PongTimeout is how long the peer may be silent before it is given up.
-	// Any received byte of a message and any ping or pong counts; what this
-	// end sends does not.
+	// Any received byte counts; what this end sends does not.
 	PongTimeout time.Duration
 	// WriteTimeout bounds the sending of one message.
 	WriteTimeout time.Duration
@@ -87,33 +80,4 @@ func (c Config) withDefaults() Config {
 		c.PingInterval = max(c.PongTimeout/3, 1)
 	}
 	return c
-}
-
-// Numbers of RFC 6455 that are not named in muxio.
-const (
-	binaryMessage = 2
-	closeMessage  = 8
-	pingMessage   = 9
-	pongMessage   = 10
-
-	closeUnsupportedData muxio.CloseCode = 1003
-	closeNoStatus        muxio.CloseCode = 1005
-)
-
-// Conn is the WebSocket connection below a [Transport]. The contracts of the
-// methods are those of the type Conn in gorilla/websocket v1.5: one goroutine
-// reads, WriteControl and Close may be called at any time, the handlers run
-// inside of reads. The transport writes messages to NetConn itself, never at the same
-// time as control frames. The peer must not be able to turn on compression, because
-// SetReadLimit counts bytes before decompression.
-type Conn interface {
-	NextReader() (messageType int, r io.Reader, err error)
-	WriteControl(messageType int, data []byte, deadline time.Time) error
-	SetReadLimit(bytes int64)
-	SetReadDeadline(t time.Time) error
-	SetPingHandler(h func(data string) error)
-	SetPongHandler(h func(data string) error)
-	SetCloseHandler(h func(code int, text string) error)
-	NetConn() net.Conn
-	Close() error
 }

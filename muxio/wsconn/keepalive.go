@@ -1,11 +1,9 @@
 package wsconn
 
 import (
-	"errors"
-	"net"
+	"slices"
+	"sync"
 	"time"
-
-	"github.com/simd-drive/go/muxio"
 )
 
 // rearmPart is the part of PongTimeout by which the read deadline may be late.
@@ -13,8 +11,7 @@ import (
 // of data would cost more than the data.
 const rearmPart = 8
 
-// arm moves the read deadline, because the peer sent something or because this
-// end begins to wait.
+// arm moves the read deadline, because this end begins to wait.
 func (t *Transport) arm() {
 	now := time.Now()
 	slack := t.cfg.PongTimeout / rearmPart
@@ -28,83 +25,97 @@ func (t *Transport) arm() {
 	_ = t.conn.SetReadDeadline(now.Add(t.cfg.PongTimeout + slack))
 }
 
-// onPing runs inside of reads. The answer is left to keepalive, so that a read
-// never waits for a write.
-func (t *Transport) onPing(data string) error {
-	if err := t.onControl(); err != nil {
-		return err
-	}
-	select {
-	case t.pongs <- data:
-		return nil
-	default:
-	}
-	select {
-	case <-t.pongs: // the oldest one
-	default:
-	}
-	t.pongs <- data // never blocks: this goroutine alone sends
-	return nil
+// orders are pings and pongs that wait to be written. A goroutine that writes them is
+// there only while there are some, so that neither a read nor a timer waits for a write.
+type orders struct {
+	mu      sync.Mutex
+	waiting []controlFrame // the oldest first, MaxPendingPongs at most
+	busy    bool           // writers has a goroutine
+	over    bool           // Close began: no more are taken
+	timer   *time.Timer    // runs tick
+
+	writers sync.WaitGroup // Go is called with mu held, and not over
 }
 
-// onPong runs inside of reads. Pongs that answer no ping count like others.
-func (t *Transport) onPong(string) error { return t.onControl() }
-
-// onControl counts a ping or pong, as a sign of life and against the limit.
-func (t *Transport) onControl() error {
-	t.arm()
-	if now := time.Now(); now.Sub(t.windowStart) >= time.Second {
-		t.windowStart, t.controls = now, 0
-	}
-	if t.controls++; t.controls > MaxControlPerSecond {
-		return t.refuse(muxio.ClosePolicy, "too many pings or pongs")
-	}
-	return nil
+type controlFrame struct {
+	opcode  byte
+	payload []byte
 }
 
-// onClose runs inside of reads. It keeps the reason and answers it.
-func (t *Transport) onClose(code int, text string) error {
-	t.peerClose = &muxio.CloseReason{Code: muxio.CloseCode(code), Text: text}
-	// When this end closed first, the answer is refused: it is no longer owed.
-	_ = t.sendClose(muxio.CloseReason{Code: t.peerClose.Code}, time.Now().Add(t.cfg.CloseTimeout))
-	return nil
+// startPings starts the timer, which Close stops.
+func (t *Transport) startPings() {
+	t.orders.mu.Lock()
+	defer t.orders.mu.Unlock()
+	t.orders.timer = time.AfterFunc(t.cfg.PingInterval, t.tick)
 }
 
-// keepalive sends pings, and the pongs that onPing ordered. New starts it; it
-// ends with Close, or when a write fails.
-func (t *Transport) keepalive() {
-	defer close(t.idle)
-	ticker := time.NewTicker(t.cfg.PingInterval)
-	defer ticker.Stop()
-	for {
-		var err error
-		select {
-		case <-t.stop:
-			return
-		case data := <-t.pongs:
-			err = t.ping(pongMessage, data)
-		case <-ticker.C:
-			err = t.ping(pingMessage, "")
-		}
-		if err != nil {
+// tick orders a ping and the next tick.
+func (t *Transport) tick() {
+	t.orders.mu.Lock()
+	defer t.orders.mu.Unlock()
+	if !t.orders.over {
+		t.orders.timer.Reset(t.cfg.PingInterval)
+		t.orderLocked(controlFrame{opcode: pingMessage})
+	}
+}
+
+// order has a control frame written.
+func (t *Transport) order(f controlFrame) {
+	t.orders.mu.Lock()
+	defer t.orders.mu.Unlock()
+	if !t.orders.over {
+		t.orderLocked(f)
+	}
+}
+
+func (t *Transport) orderLocked(f controlFrame) {
+	o := &t.orders
+	if len(o.waiting) >= MaxPendingPongs {
+		o.waiting = slices.Delete(o.waiting, 0, 1)
+	}
+	o.waiting = append(o.waiting, f)
+	if !o.busy {
+		o.busy = true
+		o.writers.Go(t.writeOrders) // ends when nothing waits, or with Close, which waits for it
+	}
+}
+
+// writeOrders writes what waits.
+func (t *Transport) writeOrders() {
+	for f, ok := t.nextOrder(); ok; f, ok = t.nextOrder() {
+		if err := t.writeControl(f.opcode, f.payload, time.Now().Add(t.cfg.WriteTimeout)); err != nil {
 			t.writeFailed(err)
-			return
 		}
 	}
 }
 
-// ping sends a ping, or the pong to one.
-func (t *Transport) ping(kind int, data string) error {
-	deadline := time.Now().Add(t.cfg.WriteTimeout)
-	return t.withWriter(deadline, func() error { return t.conn.WriteControl(kind, []byte(data), deadline) })
+// nextOrder returns what to write next; ok is false when the goroutine is to end.
+func (t *Transport) nextOrder() (f controlFrame, ok bool) {
+	o := &t.orders
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.over || len(o.waiting) == 0 {
+		o.busy = false
+		return controlFrame{}, false
+	}
+	f = o.waiting[0]
+	o.waiting = slices.Delete(o.waiting, 0, 1)
+	return f, true
+}
+
+// end takes no further orders, and lets none wait.
+func (o *orders) end() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.over = true
+	o.timer.Stop() // a tick that has begun finds that it is over
 }
 
 // writeFailed ends the connection when the peer takes no bytes. Other failures
 // need nothing done: the reading side meets them too, or a close frame has been
 // sent already.
 func (t *Transport) writeFailed(err error) {
-	var netErr net.Error
-	if !errors.As(err, &netErr) || !netErr.Timeout() {
+	if !isTimeout(err) {
 		return
 	}
 	t.failMu.Lock()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"syscall"
@@ -26,32 +27,35 @@ var (
 	ErrNotReading = errors.New("wsconn: peer does not read")
 )
 
+// errCut is not [io.ErrUnexpectedEOF]: that would say that a WebSocket has no goodbye.
+var errCut = errors.New("connection ended without a close frame")
+
 // Transport is a [muxio.Transport] over a WebSocket connection.
 type Transport struct {
-	conn Conn
+	conn net.Conn
 	cfg  Config
 
 	// reading holds a token that is taken while reading: by ReadMessage, and
 	// by Close while it waits for the peer's close frame. It guards what
 	// follows. It is a channel, not a mutex, because its holder waits for the
 	// network, and testing/synctest advances time for channels only.
-	reading      chan struct{}
-	buf          *[ReadBufferBytes]byte // nil between two messages
-	message      io.Reader              // that is being read; nil between two
-	messageBytes int                    // read of it
-	readErr      error                  // the first failure; permanent
-	peerClose    *muxio.CloseReason
-	windowStart  time.Time // of the second in which controls counts
-	controls     int
+	reading     chan struct{}
+	source      source
+	unread      []byte // of what source lent, or of Config.Received
+	in          frameReader
+	readErr     error     // the first failure; permanent
+	peerClosed  bool      // its close frame came
+	windowStart time.Time // of the second in which controls counts
+	controls    int
 
 	// Of Acknowledge.
 	acknowledges bool
 	socket       syscall.RawConn // nil if there is none to speak of
 
-	// writing is the same for writes: of messages, and of control frames.
-	writing chan struct{}
-	frames  *frameWriter
-	said    bool // the close frame was sent: nothing may follow
+	// writing is the same for writes.
+	writing  chan struct{}
+	out      *frameWriter
+	writeErr error // why nothing may follow: the close frame was sent, or a write failed
 
 	// deadlineMu guards the read deadline: Close sets the last one. It may be
 	// taken with the token of reading held, not the other way round.
@@ -59,125 +63,101 @@ type Transport struct {
 	armed      time.Time
 	closing    bool
 
-	// failMu guards the failure that keepalive found.
+	// failMu guards the failure that the sending of a ping or pong met.
 	failMu  sync.Mutex
 	failure error
 
-	pongs chan string   // payloads of pings to answer
-	stop  chan struct{} // closed by Close
-	idle  chan struct{} // closed by keepalive when it ends
+	orders orders
 
 	closeOnce sync.Once
 }
 
 var _ muxio.Transport = (*Transport)(nil)
 
-// New returns a transport over conn, which it owns from now on. It starts the
-// goroutine that pings the peer; Close ends it.
-func New(conn Conn, cfg Config) *Transport {
+// New returns a transport over conn, which it owns from now on, and on which the
+// handshake is over. The handshake must not have negotiated an extension. Close ends
+// the timer of the pings.
+func New(conn net.Conn, cfg Config) *Transport {
+	cfg = cfg.withDefaults()
+	received := cfg.Received
+	cfg.Received = nil // not to be kept
 	t := &Transport{
 		conn:    conn,
-		cfg:     cfg.withDefaults(),
+		cfg:     cfg,
 		reading: make(chan struct{}, 1),
+		source:  newSource(conn),
+		unread:  received,
+		in:      frameReader{masked: !cfg.Masks, maxBytes: cfg.MaxMessageBytes},
 		writing: make(chan struct{}, 1),
-		frames:  newFrameWriter(conn.NetConn(), cfg.Masks),
-		pongs:   make(chan string, MaxPendingPongs),
-		stop:    make(chan struct{}),
-		idle:    make(chan struct{}),
+		out:     newFrameWriter(conn, cfg.Masks),
 	}
-	conn.SetReadLimit(int64(t.cfg.MaxMessageBytes))
-	conn.SetPingHandler(t.onPing)
-	conn.SetPongHandler(t.onPong)
-	conn.SetCloseHandler(t.onClose)
-	t.arm()
-	// Started here, ended by Close, which waits for it.
-	go t.keepalive()
+	t.startPings()
 	return t
 }
 
-// ReadMessage implements [muxio.Transport]: a message of more than [ReadBufferBytes]
-// comes in parts. It fails with [ErrSilent] when the
+// ReadMessage implements [muxio.Transport]: it returns the bytes of a frame, as far as
+// they are there, and at most [ReadBufferBytes]. It fails with [ErrSilent] when the
 // peer sends nothing for too long, with [net.ErrClosed] after Close, and with a
 // [*muxio.CloseError] when the peer closed the connection or broke a rule. The
 // error is permanent.
 func (t *Transport) ReadMessage() ([]byte, error) {
 	t.reading <- struct{}{}
 	defer func() { <-t.reading }()
-	if t.readErr != nil {
-		return nil, t.readErr
-	}
-	t.arm() // the caller may have been away for longer than the deadline
-	msg, err := t.read()
-	if err != nil {
-		t.giveBufferBack()
-		t.readErr = t.readError(err)
-		return nil, t.readErr
-	}
-	return msg, nil
-}
-
-func (t *Transport) read() ([]byte, error) {
-	for {
-		if t.message == nil {
-			t.giveBufferBack() // a peer may be silent for long
-			kind, r, err := t.conn.NextReader()
-			if err != nil {
-				return nil, err
-			}
-			if kind != binaryMessage {
-				return nil, t.refuse(closeUnsupportedData, "text message; this connection carries binary messages")
-			}
-			t.message, t.messageBytes = r, 0
-			t.buf, _ = readBuffers.Get().(*[ReadBufferBytes]byte)
+	for t.readErr == nil {
+		p, err := t.readPart()
+		if err == nil && p.opcode != binaryMessage {
+			err = t.refuse(refusal(closeUnsupportedData, "text message; this connection carries binary messages"))
 		}
-		n, err := t.fill()
 		if err != nil {
-			return nil, err
+			t.endReading(err)
+		} else if len(p.payload) > 0 {
+			return p.payload, nil
 		}
-		if n > 0 {
-			return t.buf[:n:n], nil
+	}
+	return nil, t.readErr
+}
+
+// readPart returns the next part of a message; it deals with the control frames before
+// it.
+func (t *Transport) readPart() (part, error) {
+	for {
+		for len(t.unread) == 0 {
+			t.arm()
+			var err error
+			if t.unread, err = t.source.read(); err != nil {
+				return part{}, t.readError(err)
+			}
+		}
+		p, rest, err := t.in.next(t.unread)
+		t.unread = rest
+		switch {
+		case err != nil:
+			return part{}, t.refuse(err)
+		case p.isControl():
+			if err := t.onControl(p); err != nil {
+				return part{}, err
+			}
+		case p.opcode != 0:
+			return p, nil
 		}
 	}
 }
 
-// readBuffers holds those of connections that do not receive at the moment.
-var readBuffers = sync.Pool{New: func() any { return new([ReadBufferBytes]byte) }}
+// endReading keeps the error, and no buffer.
+func (t *Transport) endReading(err error) {
+	t.readErr = err
+	t.unread = nil
+	t.source.release()
+}
 
-func (t *Transport) giveBufferBack() {
-	if t.buf != nil {
-		readBuffers.Put(t.buf)
-		t.buf = nil
+// refuse tells the peer the reason in err, a [*muxio.CloseError], and returns err.
+func (t *Transport) refuse(err error) error {
+	var broken *muxio.CloseError
+	if errors.As(err, &broken) {
+		// The peer may not be reading; Close bounds the time once more.
+		_ = t.sendClose(broken.CloseReason, time.Now().Add(t.cfg.CloseTimeout))
 	}
-}
-
-// fill reads what is there of the message into the buffer. It does not wait for the
-// buffer to be full: frames at its beginning should not wait for what follows them.
-func (t *Transport) fill() (int, error) {
-	n, err := t.message.Read(t.buf[:])
-	t.messageBytes += n
-	switch {
-	case t.messageBytes > t.cfg.MaxMessageBytes:
-		return 0, t.refuse(muxio.CloseTooBig, t.tooBig())
-	case err == io.EOF:
-		t.message = nil
-	case err != nil:
-		return 0, err
-	case n > 0:
-		t.arm()
-	}
-	return n, nil
-}
-
-func (t *Transport) tooBig() string {
-	return fmt.Sprintf("message over the limit of %d bytes (MaxMessageBytes)", t.cfg.MaxMessageBytes)
-}
-
-// refuse tells the peer that it broke a rule and returns the error to report.
-func (t *Transport) refuse(code muxio.CloseCode, text string) error {
-	reason := muxio.CloseReason{Code: code, Text: text}
-	// The peer may not be reading; Close bounds the time once more.
-	_ = t.sendClose(reason, time.Now().Add(t.cfg.CloseTimeout))
-	return &muxio.CloseError{CloseReason: reason}
+	return err
 }
 
 // readError turns an error of the connection into the one to report.
@@ -189,25 +169,22 @@ func (t *Transport) readError(err error) error {
 	closing := t.closing
 	t.deadlineMu.Unlock()
 
-	var violation *muxio.CloseError
-	var netErr net.Error
 	switch {
-	case errors.As(err, &violation):
-		return err
-	case t.peerClose != nil && (t.peerClose.Code == muxio.CloseNormal || t.peerClose.Code == closeNoStatus):
-		return io.EOF
-	case t.peerClose != nil:
-		return &muxio.CloseError{CloseReason: *t.peerClose, Remote: true}
 	case failure != nil:
 		return failure
 	case closing:
 		return fmt.Errorf("wsconn: read: %w", net.ErrClosed)
-	case t.cfg.ReadLimitErr != nil && errors.Is(err, t.cfg.ReadLimitErr):
-		return &muxio.CloseError{CloseReason: muxio.CloseReason{Code: muxio.CloseTooBig, Text: t.tooBig()}}
-	case errors.As(err, &netErr) && netErr.Timeout():
+	case isTimeout(err):
 		return fmt.Errorf("%w: nothing received for %v", ErrSilent, t.cfg.PongTimeout)
+	case errors.Is(err, io.EOF):
+		err = errCut
 	}
 	return fmt.Errorf("wsconn: read: %w", err)
+}
+
+func isTimeout(err error) bool {
+	var netErr net.Error
+	return errors.As(err, &netErr) && netErr.Timeout()
 }
 
 // WriteMessage implements [muxio.Transport]. It fails with [ErrNotReading] when
@@ -216,25 +193,50 @@ func (t *Transport) readError(err error) error {
 func (t *Transport) WriteMessage(pieces [][]byte) error {
 	t.writing <- struct{}{}
 	defer func() { <-t.writing }()
-	if t.said {
-		return fmt.Errorf("wsconn: write: %w", net.ErrClosed)
-	}
-	err := t.frames.conn.SetWriteDeadline(time.Now().Add(t.cfg.WriteTimeout))
-	if err == nil {
-		err = t.frames.write(pieces)
-	}
-	if err != nil {
+	if err := t.writeLocked(binaryMessage, pieces, time.Now().Add(t.cfg.WriteTimeout)); err != nil {
 		return t.writeError(err)
 	}
 	return nil
 }
 
 func (t *Transport) writeError(err error) error {
-	var netErr net.Error
-	if errors.As(err, &netErr) && netErr.Timeout() {
+	if isTimeout(err) {
 		return fmt.Errorf("%w: a message was not taken within %v", ErrNotReading, t.cfg.WriteTimeout)
 	}
 	return fmt.Errorf("wsconn: write: %w", err)
+}
+
+// writeControl writes a control frame, or fails when the deadline comes first.
+func (t *Transport) writeControl(opcode byte, payload []byte, deadline time.Time) error {
+	select {
+	case t.writing <- struct{}{}:
+	default:
+		timer := time.NewTimer(time.Until(deadline))
+		defer timer.Stop()
+		select {
+		case t.writing <- struct{}{}:
+		case <-timer.C:
+			return os.ErrDeadlineExceeded
+		}
+	}
+	defer func() { <-t.writing }()
+	return t.writeLocked(opcode, [][]byte{payload}, deadline)
+}
+
+// writeLocked writes a message or a control frame. The caller holds the token of writing.
+func (t *Transport) writeLocked(opcode byte, pieces [][]byte, deadline time.Time) error {
+	if t.writeErr != nil {
+		return t.writeErr
+	}
+	err := t.conn.SetWriteDeadline(deadline)
+	if err == nil {
+		err = t.out.write(opcode, pieces)
+	}
+	t.writeErr = err
+	if err == nil && opcode == closeMessage {
+		t.writeErr = net.ErrClosed
+	}
+	return err
 }
 
 // sendClose sends a close frame with as much of the text as it can carry.
@@ -244,10 +246,7 @@ func (t *Transport) sendClose(reason muxio.CloseReason, deadline time.Time) erro
 		payload = binary.BigEndian.AppendUint16(nil, uint16(reason.Code))
 		payload = append(payload, cutText(reason.Text)...)
 	}
-	return t.withWriter(deadline, func() error {
-		t.said = true
-		return t.conn.WriteControl(closeMessage, payload, deadline)
-	})
+	return t.writeControl(closeMessage, payload, deadline)
 }
 
 // cutText returns the longest valid text of at most [muxio.MaxCloseText] bytes

@@ -2,6 +2,7 @@ package wsconn
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
@@ -14,145 +15,268 @@ import (
 	"github.com/simd-drive/go/muxio"
 )
 
-// fakeConn is a WebSocket whose peer is the test: what it sends is taken from
-// incoming, what it receives goes to sent. The modules that dial and accept try
-// the transport over real WebSockets.
-type fakeConn struct {
-	Conn
-	incoming chan []byte
-	sent     chan string // a letter for the kind, then the data
-	net      net.Conn
-	ping     func(string) error
-	limit    int64
-}
-
-func newFakeConn() *fakeConn {
+// newPair returns a transport at the accepting end and the connection of its peer, the
+// client. The modules that dial and accept try the transport against another
+// implementation of WebSocket.
+func newPair(t *testing.T, cfg Config) (*Transport, net.Conn) {
+	t.Helper()
 	near, far := net.Pipe()
-	_ = far.Close() // reads from near end at once
-	return &fakeConn{incoming: make(chan []byte), sent: make(chan string, 100), net: near}
+	transport := New(near, cfg)
+	t.Cleanup(func() {
+		_ = far.Close()
+		_ = transport.Close(muxio.CloseReason{Code: muxio.CloseNormal})
+	})
+	return transport, far
 }
 
-func (c *fakeConn) NextReader() (int, io.Reader, error) {
-	b, ok := <-c.incoming
-	if !ok {
-		return 0, nil, io.ErrUnexpectedEOF
+// fromClient returns a frame as a client sends it, with a key that depends on payload.
+func fromClient(first byte, payload string) []byte {
+	key := 0x9E3779B9 * uint32(len(payload)+1)
+	b := appendHeader(nil, first&^finalBit, first&finalBit != 0, true, len(payload))
+	b = binary.LittleEndian.AppendUint32(b, key)
+	n := len(b)
+	b = append(b, payload...)
+	for i := range b[n:] {
+		b[n+i] ^= byte(key >> (8 * (i % 4)))
 	}
-	return binaryMessage, bytes.NewReader(b), nil
+	return b
 }
 
-func (c *fakeConn) WriteControl(kind int, b []byte, _ time.Time) error {
-	c.sent <- map[int]string{pingMessage: "ping", pongMessage: "pong ", closeMessage: "close"}[kind] + string(b)
-	return nil
+// wantFrame takes a frame of the transport.
+func wantFrame(t *testing.T, peer net.Conn, first byte, payload string) {
+	t.Helper()
+	f, err := readFrame(peer)
+	if err != nil || f.first != first || f.masked || string(f.payload) != payload {
+		t.Errorf("got frame %x %q, %v; want %x %q", f.first, f.payload, err, first, payload)
+	}
 }
 
-func (c *fakeConn) SetReadLimit(n int64)                    { c.limit = n }
-func (c *fakeConn) SetReadDeadline(time.Time) error         { return nil }
-func (c *fakeConn) SetPingHandler(h func(string) error)     { c.ping = h }
-func (c *fakeConn) SetPongHandler(func(string) error)       {}
-func (c *fakeConn) SetCloseHandler(func(int, string) error) {}
-func (c *fakeConn) NetConn() net.Conn                       { return c.net }
-func (c *fakeConn) Close() error                            { return c.net.Close() }
+func mustWrite(t *testing.T, c net.Conn, b []byte) {
+	t.Helper()
+	if _, err := c.Write(b); err != nil {
+		t.Error(err)
+	}
+}
+
+const (
+	finalBinary = finalBit | binaryMessage
+	finalClose  = finalBit | closeMessage
+	finalPing   = finalBit | pingMessage
+	finalPong   = finalBit | pongMessage
+)
 
 func TestKeepalive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newFakeConn()
-		transport := New(c, Config{})
-		if c.limit != DefaultMaxMessageBytes {
-			t.Errorf("read limit %d", c.limit)
-		}
+		transport, peer := newPair(t, Config{})
+		go func() { _, _ = transport.ReadMessage() }() // until the end
 		start := time.Now()
 		for i := range 3 {
-			if got := <-c.sent; got != "ping" {
-				t.Fatalf("sent %q", got)
-			}
+			wantFrame(t, peer, finalPing, "")
 			if d := time.Since(start); d != time.Duration(i+1)*DefaultPingInterval {
 				t.Errorf("ping %d after %v", i, d)
 			}
 		}
-		if err := c.ping("42"); err != nil {
-			t.Fatal(err)
+		mustWrite(t, peer, fromClient(finalPing, "42"))
+		wantFrame(t, peer, finalPong, "42")
+		closed := make(chan error, 2)
+		for range cap(closed) {
+			go func() { closed <- transport.Close(muxio.CloseReason{Code: muxio.CloseNormal, Text: "done"}) }()
 		}
-		if got := <-c.sent; got != "pong 42" {
-			t.Errorf("sent %q", got)
-		}
-		close(c.incoming)
-		for range 2 {
-			if err := transport.Close(muxio.CloseReason{Code: muxio.CloseNormal, Text: "done"}); err != nil {
+		wantFrame(t, peer, finalClose, "\x03\xe8done")
+		mustWrite(t, peer, fromClient(finalClose, "\x03\xe8"))
+		for range cap(closed) {
+			if err := <-closed; err != nil {
 				t.Error(err)
 			}
 		}
-		if got := <-c.sent; got != "close\x03\xe8done" {
-			t.Errorf("sent %q", got)
+		if f, err := readFrame(peer); err == nil {
+			t.Errorf("sent more: %v", f)
 		}
-		if len(c.sent) > 0 {
-			t.Errorf("sent more: %q", <-c.sent)
+	})
+}
+
+// Close waits for the goroutine that writes pings and pongs, and no timer follows.
+func TestCloseEndsThePings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		transport, _ := newPair(t, Config{})
+		<-time.After(DefaultPingInterval)
+		synctest.Wait() // a ping is being written, and nobody reads it
+		start := time.Now()
+		_ = transport.Close(muxio.CloseReason{Code: muxio.CloseNormal})
+		if d := time.Since(start); d != DefaultCloseTimeout {
+			t.Errorf("Close took %v", d)
+		}
+		if transport.orders.busy {
+			t.Error("a ping is being written still")
+		}
+		if transport.orders.timer.Stop() {
+			t.Error("the next ping is due")
+		}
+	})
+}
+
+// A peer that broke a rule gets the reason, though it has sent more and goes on to.
+func TestCloseAfterAViolation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		transport, peer := newPair(t, Config{})
+		failed := make(chan error)
+		go func() {
+			_, err := transport.ReadMessage()
+			failed <- err
+			_ = transport.Close(muxio.CloseReason{Code: muxio.CloseProtocolError})
+			close(failed)
+		}()
+		mustWrite(t, peer, []byte{finalBinary, 0}) // not masked
+		wantFrame(t, peer, finalClose, "\x03\xeaa client must mask its frames, a server must not")
+		if err := <-failed; codeOf(err) != muxio.CloseProtocolError {
+			t.Errorf("ReadMessage: %v", err)
+		}
+		start := time.Now()
+		for range 3 {
+			mustWrite(t, peer, make([]byte, 100<<10))
+		}
+		_ = peer.Close()
+		<-failed
+		if d := time.Since(start); d != 0 {
+			t.Errorf("Close took %v more", d)
+		}
+	})
+}
+
+// layeredConn is a connection over another, as that of TLS is.
+type layeredConn struct {
+	net.Conn
+	below net.Conn
+}
+
+func (c layeredConn) NetConn() net.Conn { return c.below }
+
+// After half a message nothing can be said any more: the connection is cut at once, below
+// a layer that would want to say goodbye.
+func TestCloseAfterHalfAMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		below, belowFar := net.Pipe()
+		transport := New(layeredConn{near, below}, Config{})
+		half := make(chan error)
+		go func() {
+			_, err := io.CopyN(io.Discard, far, 500)
+			half <- err
+		}()
+		if err := transport.WriteMessage([][]byte{make([]byte, 1000)}); !errors.Is(err, ErrNotReading) {
+			t.Errorf("WriteMessage: %v", err)
+		}
+		if err := <-half; err != nil {
+			t.Error(err)
+		}
+		rest := make(chan []byte)
+		go func() {
+			b, _ := io.ReadAll(far) // ends with near
+			rest <- b
+		}()
+		start := time.Now()
+		_ = transport.Close(muxio.CloseReason{Code: muxio.CloseNormal})
+		if b := <-rest; len(b) > 0 || time.Since(start) != 0 {
+			t.Errorf("%d bytes follow, Close took %v", len(b), time.Since(start))
+		}
+		if _, err := belowFar.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+			t.Errorf("the connection below: %v", err)
 		}
 	})
 }
 
 func TestPongsWaitInBoundedNumber(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newFakeConn()
-		c.sent = make(chan string) // nothing is taken yet
-		transport := New(c, Config{})
+		transport, peer := newPair(t, Config{})
+		go func() { _, _ = transport.ReadMessage() }() // until the end
 		for i := range 5 * MaxPendingPongs {
-			if err := c.ping(string(rune('A' + i))); err != nil {
-				t.Fatal(err)
-			}
-			synctest.Wait()
+			mustWrite(t, peer, fromClient(finalPing, string(rune('A'+i))))
+			synctest.Wait() // nothing is taken yet
 		}
-		var pongs []string
-		for range MaxPendingPongs + 1 { // one more was being written all the time
-			pongs = append(pongs, <-c.sent)
+		wantFrame(t, peer, finalPong, "A") // was being written all the time
+		for i := range MaxPendingPongs {
+			wantFrame(t, peer, finalPong, string(rune('A'+4*MaxPendingPongs+i)))
 		}
-		if first, last := pongs[0], pongs[MaxPendingPongs]; first != "pong A" || last != "pong "+string(rune('A'+5*MaxPendingPongs-1)) {
-			t.Errorf("pongs from %q to %q", first, last)
-		}
-		close(c.incoming)
-		go func() { <-c.sent }() // the close frame
-		_ = transport.Close(muxio.CloseReason{Code: muxio.CloseNormal})
 	})
 }
 
-// A message comes as it is there, in parts if it is long, through a buffer of bounded
-// size that the connection has no longer than it needs it.
-func TestLongMessagesComeInParts(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := newFakeConn()
-		transport := New(c, Config{})
-		var want, got []byte
-		var messages [][]byte
-		for i, size := range []int{1, 100, 300 << 10, 0, 200 << 10, 1} {
-			messages = append(messages, bytes.Repeat([]byte{byte(i), 1, 2, 3, 4, 5, 6}, size/7+1)[:size])
-			want = append(want, messages[i]...)
-		}
-		go func() { // ends when all is taken
-			for _, m := range messages {
-				c.incoming <- m
+// What comes is delivered as it is there, through a buffer of bounded size that the
+// connection has no longer than it needs it.
+func TestMessagesComeInParts(t *testing.T) {
+	for _, network := range []string{"pipe", "tcp"} {
+		t.Run(network, func(t *testing.T) {
+			near, far := net.Pipe()
+			if network == "tcp" {
+				near, far = tcpPair(t)
 			}
-			close(c.incoming)
-		}()
-		for len(got) < len(want) {
+			defer far.Close()
+			transport := New(near, Config{})
+			var want, got, wire []byte
+			for i, size := range []int{1, 100, 300 << 10, 0, 200 << 10, 1} {
+				message := bytes.Repeat([]byte{byte(i), 1, 2, 3, 4, 5, 6}, size/7+1)[:size]
+				want = append(want, message...)
+				wire = append(wire, fromClient(finalBinary, string(message))...)
+			}
+			go func() { mustWrite(t, far, wire) }()
+			for len(got) < len(want) {
+				b, err := transport.ReadMessage()
+				if err != nil || len(b) == 0 || len(b) > ReadBufferBytes || cap(b) != len(b) {
+					t.Fatalf("got %d bytes with room for %d, %v", len(b), cap(b), err)
+				}
+				got = append(got, b...)
+			}
+			if !bytes.Equal(got, want) {
+				t.Error("the messages came as something else")
+			}
+			_ = far.Close()
+			if _, err := transport.ReadMessage(); !errors.Is(err, errCut) {
+				t.Errorf("ReadMessage: %v", err)
+			}
+			_ = transport.Close(muxio.CloseReason{Code: muxio.CloseNormal})
+			if _, err := transport.ReadMessage(); err == nil {
+				t.Error("ReadMessage after Close succeeded")
+			}
+		})
+	}
+}
+
+// What ReadMessage returned stays as it is until the next call, also while Close reads on,
+// and when other connections take buffers.
+func TestCloseLeavesWhatWasRead(t *testing.T) {
+	for _, network := range []string{"pipe", "tcp"} {
+		t.Run(network, func(t *testing.T) {
+			near, far := net.Pipe()
+			if network == "tcp" {
+				near, far = tcpPair(t)
+			}
+			defer far.Close()
+			transport := New(near, Config{})
+			first := strings.Repeat("first", 200)
+			go mustWrite(t, far, fromClient(finalBinary, first))
 			b, err := transport.ReadMessage()
-			if err != nil || len(b) == 0 || len(b) > ReadBufferBytes || cap(b) != len(b) {
-				t.Fatalf("got %d bytes with room for %d, %v", len(b), cap(b), err)
+			if err != nil {
+				t.Fatal(err)
 			}
-			got = append(got, b...)
-		}
-		if !bytes.Equal(got, want) {
-			t.Error("the messages came as something else")
-		}
-		if _, err := transport.ReadMessage(); !errors.Is(err, io.ErrUnexpectedEOF) {
-			t.Errorf("ReadMessage: %v", err)
-		}
-		if transport.buf != nil {
-			t.Error("the buffer is kept")
-		}
-		_ = transport.Close(muxio.CloseReason{Code: muxio.CloseNormal})
-		if _, err := transport.ReadMessage(); err == nil {
-			t.Error("ReadMessage after Close succeeded")
-		}
-	})
+			go func() { _, _ = io.Copy(io.Discard, far) }() // ends with far
+			sent := make(chan struct{})
+			go func() {
+				defer close(sent)
+				mustWrite(t, far, fromClient(finalBinary, strings.Repeat("other", 200)))
+				mustWrite(t, far, fromClient(finalClose, "\x03\xe8"))
+			}()
+			if network == "tcp" {
+				<-sent // it waits in the socket, to be read at once
+			}
+			_ = transport.Close(muxio.CloseReason{Code: muxio.CloseNormal})
+			for range 8 { // a buffer that was given back comes first
+				other, _ := readBuffers.Get().(*[ReadBufferBytes]byte)
+				clear(other[:])
+			}
+			if len(b) == 0 || !strings.HasPrefix(first, string(b)) {
+				t.Error("the message was overwritten")
+			}
+		})
+	}
 }
 
 func TestDefaults(t *testing.T) {
@@ -190,25 +314,29 @@ func FuzzCutText(f *testing.F) {
 }
 
 func BenchmarkReadMessage(b *testing.B) {
-	c := newFakeConn()
-	transport := New(&endlessConn{fakeConn: c, message: make([]byte, 100)}, Config{})
+	transport := New(&endlessConn{wire: bytes.Repeat(fromClient(finalBinary, strings.Repeat("x", 100)), 100)}, Config{PingInterval: time.Hour, PongTimeout: 2 * time.Hour})
+	defer transport.orders.end()
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := transport.ReadMessage(); err != nil {
 			b.Fatal(err)
 		}
 	}
-	close(c.incoming)
 }
 
-// endlessConn has the same message again and again.
+// endlessConn has the same bytes again and again.
 type endlessConn struct {
-	*fakeConn
-	message []byte
-	reader  bytes.Reader
+	net.Conn
+	wire, left []byte
 }
 
-func (c *endlessConn) NextReader() (int, io.Reader, error) {
-	c.reader.Reset(c.message)
-	return binaryMessage, &c.reader, nil
+func (c *endlessConn) SetReadDeadline(time.Time) error { return nil }
+
+func (c *endlessConn) Read(p []byte) (int, error) {
+	if len(c.left) == 0 {
+		c.left = c.wire
+	}
+	n := copy(p, c.left)
+	c.left = c.left[n:]
+	return n, nil
 }

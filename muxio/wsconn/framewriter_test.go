@@ -8,42 +8,58 @@ import (
 	"testing"
 )
 
-// readMessage takes a message from the wire, as RFC 6455 section 5.2 has it.
+// testFrame is a frame as it is on the wire.
+type testFrame struct {
+	first   byte // the first byte: opcode and bits
+	masked  bool
+	payload []byte
+}
+
+// readFrame takes a frame from the wire, as RFC 6455 section 5.2 has it.
+func readFrame(r io.Reader) (f testFrame, err error) {
+	take := func(n uint64) []byte {
+		b := make([]byte, n)
+		if err == nil {
+			_, err = io.ReadFull(r, b)
+		}
+		return b
+	}
+	head := take(2)
+	f.first, f.masked = head[0], head[1]&maskBit != 0
+	size := uint64(head[1] &^ maskBit)
+	switch size {
+	case 126:
+		size = uint64(binary.BigEndian.Uint16(take(2)))
+	case 127:
+		size = binary.BigEndian.Uint64(take(8))
+	}
+	key := make([]byte, 4)
+	if f.masked {
+		key = take(4)
+	}
+	if err != nil {
+		return f, err
+	}
+	f.payload = take(size)
+	for i := range f.payload {
+		f.payload[i] ^= key[i%4]
+	}
+	return f, err
+}
+
+// readMessage takes a message from the wire.
 func readMessage(r io.Reader, wantMasked bool) (message []byte, frames int, err error) {
 	for opcode := byte(binaryMessage); ; opcode = continuation {
-		var head [2]byte
-		if _, err := io.ReadFull(r, head[:]); err != nil {
-			return nil, frames, err
-		}
-		size := uint64(head[1] &^ maskBit)
-		if size >= 126 {
-			var long [8]byte
-			bytesOfSize := map[uint64]int{126: 2, 127: 8}[size]
-			if _, err := io.ReadFull(r, long[8-bytesOfSize:]); err != nil {
-				return nil, frames, err
-			}
-			size = binary.BigEndian.Uint64(long[:])
-		}
-		var key [4]byte
-		masked := head[1]&maskBit != 0
-		if masked {
-			if _, err := io.ReadFull(r, key[:]); err != nil {
-				return nil, frames, err
-			}
-		}
-		payload := make([]byte, size)
-		if _, err := io.ReadFull(r, payload); err != nil {
-			return nil, frames, err
-		}
-		for i := range payload {
-			payload[i] ^= key[i%4]
+		f, err := readFrame(r)
+		if err != nil {
+			return message, frames, err
 		}
 		frames++
-		message = append(message, payload...)
-		if head[0]&^finalBit != opcode || masked != wantMasked {
+		message = append(message, f.payload...)
+		if f.first&^finalBit != opcode || f.masked != wantMasked {
 			return message, frames, io.ErrNoProgress
 		}
-		if head[0]&finalBit != 0 {
+		if f.first&finalBit != 0 {
 			return message, frames, nil
 		}
 	}
@@ -71,7 +87,7 @@ func TestFrames(t *testing.T) {
 				want := bytes.Repeat([]byte("0123456789\x00"), size/11+1)[:size]
 				pieces := [][]byte{want[:size/3], nil, want[size/3 : size/2], want[size/2:]}
 				written := make(chan error, 1)
-				go func() { written <- w.write(pieces) }()
+				go func() { written <- w.write(binaryMessage, pieces) }()
 				got, frames, err := readMessage(far, tt.masks)
 				if err != nil || !bytes.Equal(got, want) {
 					t.Fatalf("%d bytes came as %d, or others: %v", size, len(got), err)
