@@ -30,9 +30,10 @@ const (
 	// as RFC 6455 section 5.5.3 allows.
 	MaxPendingPongs = 16
 	// ReadBufferBytes is the size of the read buffer, and so the most that
-	// [Transport.ReadMessage] returns at once. A connection has one only while
+	// [Transport.ReadMessage] returns at once. It holds a frame of the largest chunk
+	// of a session, so that one system call takes it. A connection has one only while
 	// it receives.
-	ReadBufferBytes = 64 << 10
+	ReadBufferBytes = 128 << 10
 )
 
 // Config sets up a [Transport]. A field that is zero or negative takes its
