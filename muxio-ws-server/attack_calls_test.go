@@ -52,7 +52,7 @@ var callAttacks = []attack{
 		fields := binary.AppendUvarint([]byte{2}, uint64(len(value)+2))
 		fields = append(append(fields, 1, 'k'), value...)
 		return headers(t, v, fields)
-	}, "goes on", 32},
+	}, "goes on", 64},
 	{"1,000 headers of 32,000 fields", 0, func(t *testing.T, v *victim) string {
 		return headers(t, v, several(32_000, func(int) []byte { return []byte{0x7f, 0} }))
 	}, "goes on", 32},
