@@ -44,6 +44,8 @@ var (
 const (
 	victimWriteTimeout = 500 * time.Millisecond
 	victimPongTimeout  = 2 * time.Second
+	// A thousand clients at once keep each other from sending their requests.
+	victimHeaderTimeout = 5 * time.Second
 )
 
 // victimBlobBytes is the size of large responses.
@@ -107,7 +109,7 @@ func beVictim() {
 	}
 	opts.Conn.MaxCalls, _ = strconv.Atoi(maxCalls) // 0 is the default
 	opts.Originals.MaxCalls = opts.Conn.MaxCalls
-	srv := &http.Server{Handler: wsserver.New(opts), ReadHeaderTimeout: time.Second}
+	srv := &http.Server{Handler: wsserver.New(opts), ReadHeaderTimeout: victimHeaderTimeout}
 	go func() { _ = srv.Serve(l) }() // ends with the process
 	fmt.Fprintf(os.Stdout, "ws://%s\n", l.Addr())
 	_, _ = io.Copy(io.Discard, os.Stdin)
