@@ -1,11 +1,9 @@
 package wsclient_test
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"testing"
-	"time"
 
 	"github.com/gorilla/websocket"
 
@@ -28,6 +26,7 @@ func TestServerThatDoesNotAnswer(t *testing.T) {
 	} {
 		for _, p := range []wsclient.Protocol{wsclient.Negotiated, wsclient.Original13, wsclient.Original21} {
 			t.Run(name+"/"+p.String(), func(t *testing.T) {
+				t.Parallel() // some wait for ProbeTimeout
 				url := serve(t, func(w http.ResponseWriter, r *http.Request) {
 					ws, err := (&websocket.Upgrader{}).Upgrade(w, r, nil)
 					if err != nil {
@@ -37,9 +36,7 @@ func TestServerThatDoesNotAnswer(t *testing.T) {
 					defer ws.Close()
 					serveWS(ws)
 				})
-				ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-				defer cancel()
-				if _, err := wsclient.Dial(ctx, url, wsclient.Options{Protocol: p}); !errors.Is(err, wsclient.ErrNoAnswer) {
+				if _, err := wsclient.Dial(t.Context(), url, wsclient.Options{Protocol: p}); !errors.Is(err, wsclient.ErrNoAnswer) {
 					t.Errorf("Dial: %v", err)
 				}
 			})
