@@ -41,7 +41,7 @@ var originalAttacks = []attack{
 			p.send(frame(1, i+1, muxio.Data, make([]byte, 1<<16)))
 		}
 		return p.wantEcho()
-	}, "goes on", 160},
+	}, "goes on", 256},
 	{"original: 64 requests of 16 MiB, unfinished", 0, func(t *testing.T, v *victim) string {
 		p := intrudeOriginal(t, v.url)
 		p.next = 100
@@ -53,10 +53,10 @@ var originalAttacks = []attack{
 			p.send(frame(stream, seq, min(muxio.Kind(seq), muxio.Data), body))
 		}
 		return p.wantEcho()
-	}, "refused", 640},
+	}, "refused", 800},
 	{"original: 3,000 responses of 1 MiB, not read; memory for each", 0, func(t *testing.T, v *victim) string {
 		return unread(intrudeOriginal(t, v.url), func(p *intruder) []byte { return p.call(victimFresh.ID(), nil) }, 3000)
-	}, "closed", 256},
+	}, "closed", 320},
 	{"original: 1,000,000 small responses, not read", 0, func(t *testing.T, v *victim) string {
 		return unread(intrudeOriginal(t, v.url), func(p *intruder) []byte {
 			return several(1000, func(int) []byte { return p.call(victimEcho.ID(), nil) })
