@@ -111,7 +111,8 @@ func (r *CheckReport) Healthy() bool { return r.ProblemCount == 0 }
 // (*CorruptError); then the report covers what was seen until then.
 //
 // The time is linear in the file size however damaged it is. Memory: some 20 bytes
-// for each key, and about 100 for each entry of a region where the chain is broken.
+// for each key, about 100 for each entry of a region where the chain is broken, and
+// an eighth of that region, at most 32 MiB.
 func Check(ctx context.Context, path string, opts CheckOptions) (CheckReport, error) {
 	m, err := mapWhole(vfs.OS, path)
 	if err != nil {

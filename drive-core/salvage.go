@@ -58,7 +58,8 @@ type RecoverReport struct {
 // there; what Check returns, for src; those of writing. The permissions are those of src.
 //
 // The time is linear in the file size however damaged it is. Memory: 24 bytes per
-// entry, and about 100 more for each in a region where the chain is broken.
+// entry, and about 100 more for each in a region where the chain is broken, and an
+// eighth of that region, at most 32 MiB.
 func Recover(ctx context.Context, src, dst string, opts RecoverOptions) (RecoverReport, error) {
 	return recoverFS(ctx, vfs.OS, src, dst, opts)
 }

@@ -62,8 +62,8 @@ type survey struct {
 
 // run calls visit with every piece, from the end of the file to its beginning. It
 // stops at the first error of visit or of the context. Memory: nothing per entry of
-// a healthy file, about 50 bytes per entry inside a gap, and an eighth of the gap, at
-// most maxMarks bits.
+// a healthy file, about 50 bytes per entry inside a gap, and a bit per byte of the gap, at
+// most maxMarks.
 func (s *survey) run(visit func(piece) error) error {
 	var above piece // found, but not told: what lies below may show that its link is wrong
 	held := false   // above is set

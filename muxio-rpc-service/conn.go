@@ -457,9 +457,11 @@ func (c *Conn) letAnswerGo(n int) {
 // calledLocked takes note that one call less is running.
 func (c *Conn) calledLocked() {
 	c.calls--
-	select {
-	case c.room <- struct{}{}:
-	default:
+	if c.original { // whose calls may wait for that
+		select {
+		case c.room <- struct{}{}:
+		default:
+		}
 	}
 	c.closeIfIdleLocked()
 }

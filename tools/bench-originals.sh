@@ -16,7 +16,7 @@ python=$(original_python)
 if [ -n "$python" ]; then
 	set -- -python="$python" -python-original="$(original_server 0.11.0-alpha)" "$@"
 else
-	echo '*** SKIPPED: THE ORIGINAL PYTHON CLIENT NEEDS PYTHON 3.10 TO 3.13 WITH VENV, WHICH WAS NOT FOUND ***'
+	echo '*** SKIPPED: THE ORIGINAL PYTHON CLIENT NEEDS PYTHON 3.10 TO 3.13 WITH VENV, ON LINUX (X86-64) OR MACOS (ARM64): NOT FOUND ***'
 fi
 exec "${GO:-go}" run ./bench/cmd/originalsbench -original="$server" -ours=.bin/drive-ws-server \
 	-rust-client="$client" -o docs/originals.md "$@"

@@ -23,7 +23,7 @@ python=$(original_python)
 if [ -n "$python" ]; then
 	set -- -interop.python="$python" "$@"
 else
-	echo '*** SKIPPED: THE ORIGINAL PYTHON CLIENT NEEDS PYTHON 3.10 TO 3.13 WITH VENV, WHICH WAS NOT FOUND ***'
+	echo '*** SKIPPED: THE ORIGINAL PYTHON CLIENT NEEDS PYTHON 3.10 TO 3.13 WITH VENV, ON LINUX (X86-64) OR MACOS (ARM64): NOT FOUND ***'
 	missing="$missing python"
 fi
 

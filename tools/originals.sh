@@ -23,8 +23,13 @@ original_rust_client() {
 }
 
 # original_python installs the original Python client and prints the path of a
-# Python that has it, or nothing where there is no Python to install it with.
+# Python that has it, or nothing where there is no Python to install it with, or no
+# wheel for the platform.
 original_python() {
+	case $(uname -sm) in
+	'Linux x86_64' | 'Darwin arm64') ;;
+	*) return 0 ;;
+	esac
 	venv=$originals/python-client-0.11.1a0
 	if ! "$venv/bin/python" -c 'import simd_r_drive_ws_client' 2>/dev/null; then
 		python=

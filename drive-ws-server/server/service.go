@@ -103,7 +103,7 @@ func tail(n int64, err error) (driveservice.TailResponse, error) {
 // errMessage refuses values that do not fit into one message.
 func errMessage(size, limit int64) error {
 	return driveservice.NewError(driveservice.ReasonTooLarge,
-		rpc.Errorf(rpc.ResourceExhausted, "values of %d bytes exceed one message of %d; stream them", size, limit).Message)
+		rpc.Errorf(rpc.ResourceExhausted, "values of %d bytes exceed one message of %d", size, limit).Message)
 }
 
 func (s *service) read(ctx context.Context, r driveservice.KeyRequest) (driveservice.ReadResponse, error) {
