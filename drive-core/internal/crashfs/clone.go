@@ -7,7 +7,6 @@ import (
 	"maps"
 	"math"
 	"math/rand/v2"
-	"runtime"
 	"slices"
 )
 
@@ -28,7 +27,7 @@ func (f *FS) CrashClone(rng *rand.Rand) *FS {
 	c.inodes = f.inodes
 	copies := map[*inode]*inode{}
 	for _, n := range names {
-		copies[n] = n.empty()
+		copies[n] = c.empty(n)
 	}
 	for _, n := range f.reachable() { // in a fixed order, for the sake of rng
 		if next := copies[n]; next != nil {
@@ -53,7 +52,7 @@ func (f *FS) ProcessCrashClone(rng *rand.Rand) *FS {
 	c.inodes = f.inodes
 	copies := map[*inode]*inode{nil: nil}
 	for _, n := range f.reachable() {
-		next := n.empty()
+		next := c.empty(n)
 		next.fill(n.memory.data[:n.size])
 		next.durable, next.pending = slices.Clone(n.durable), slices.Clone(n.pending)
 		for _, w := range n.underWay {
@@ -76,13 +75,8 @@ func (f *FS) ProcessCrashClone(rng *rand.Rand) *FS {
 }
 
 // empty returns a new file with the number and permissions of n.
-func (n *inode) empty() *inode {
-	next, err := newInode(n.number, n.perm)
-	if err != nil { // stores that were closed may hold the addresses, of which there are few on some platforms
-		runtime.GC()
-		runtime.Gosched()
-		next, err = newInode(n.number, n.perm)
-	}
+func (f *FS) empty(n *inode) *inode {
+	next, err := f.newInode(n.number, n.perm)
 	if err != nil {
 		panic(fmt.Errorf("crashfs: reserve memory for a clone: %w", err)) // of the test's process, which cannot go on
 	}

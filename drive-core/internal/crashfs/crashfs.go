@@ -29,6 +29,7 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+	"weak"
 
 	"github.com/simd-drive/go/drive-core/internal/vfs"
 )
@@ -46,7 +47,8 @@ type FS struct {
 	pending  []nameChange      // since then
 	inodes   uint64            // how many there were
 	calls    [kinds]int
-	failSync int // the n-th Sync from now on fails; 0: none
+	failSync int                    // the n-th Sync from now on fails; 0: none
+	memories []weak.Pointer[memory] // of all files that there were
 }
 
 // nameChange is a creation (from is empty), a renaming, or a removal (to is empty).
@@ -70,17 +72,19 @@ func New() *FS {
 	return &FS{names: map[string]*inode{}, durable: map[string]*inode{}}
 }
 
-// Close gives back the memory of all files that have a name. Neither the file
-// system nor what File.Map returned may be used afterwards. Without Close, memory
-// is given back when nothing reaches a file, or the unmap function of a mapping of
-// it, any more.
+// Close gives back the memory of all files, also of those that have no name any
+// more. Neither the file system nor what File.Map returned may be used afterwards.
+// Without Close, memory is given back when nothing reaches a file, or the unmap
+// function of a mapping of it, any more.
 func (f *FS) Close() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, n := range f.reachable() {
-		n.memory.release()
+	for _, p := range f.memories {
+		if m := p.Value(); m != nil {
+			m.release()
+		}
 	}
-	f.names, f.durable, f.pending = nil, nil, nil
+	f.names, f.durable, f.pending, f.memories = nil, nil, nil, nil
 }
 
 // DropOnFailedSync lets the n-th File.Sync from now on, counted from 1, fail with
@@ -112,7 +116,7 @@ func (f *FS) Open(path string, mode vfs.Mode, perm fs.FileMode) (vfs.File, error
 	case node == nil:
 		var err error
 		f.inodes++
-		if node, err = newInode(f.inodes, perm.Perm()); err != nil {
+		if node, err = f.newInode(f.inodes, perm.Perm()); err != nil {
 			return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 		}
 		f.change(nameChange{to: path, node: node})

@@ -261,6 +261,19 @@ func TestLocks(t *testing.T) {
 	must(t, open(t, fsys, "/a", vfs.Create).Lock())
 }
 
+// TestCloseGivesBackNamelessFiles removes a file for good: the file system cannot
+// find it any more, and gives its memory back all the same.
+func TestCloseGivesBackNamelessFiles(t *testing.T) {
+	fsys := New()
+	f := open(t, fsys, "/d/a", vfs.Create)
+	must(t, fsys.Remove("/d/a"))
+	must(t, fsys.SyncDir("/d"))
+	fsys.Close()
+	if f.(*file).node.memory.data != nil {
+		t.Error("its memory is still there")
+	}
+}
+
 // TestCallsAreCountedAndAnnounced takes a clone in each announcement, which would
 // block if a lock were held.
 func TestCallsAreCountedAndAnnounced(t *testing.T) {

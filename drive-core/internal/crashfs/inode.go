@@ -5,8 +5,10 @@ package crashfs
 import (
 	"io/fs"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"time"
+	"weak"
 )
 
 // sectorSize is what a disk writes whole or not at all, in bytes.
@@ -35,12 +37,18 @@ type change struct {
 	after      int64  // and after it
 }
 
-// newInode returns an empty file.
-func newInode(number uint64, perm fs.FileMode) (*inode, error) {
+// newInode returns an empty file of f. f.mu must be held, unless nobody else knows f.
+func (f *FS) newInode(number uint64, perm fs.FileMode) (*inode, error) {
 	m, err := newMemory()
+	if err != nil { // what nobody reaches may hold the addresses, of which there are few on some platforms
+		runtime.GC()
+		runtime.Gosched()
+		m, err = newMemory()
+	}
 	if err != nil {
 		return nil, err
 	}
+	f.memories = append(f.memories, weak.Make(m))
 	return &inode{number: number, perm: perm, memory: m}, nil
 }
 
