@@ -10,7 +10,7 @@ import (
 
 // StreamChunkBytes is the size of the messages that byte streams are cut into:
 // one frame holds a message with the mark of its size.
-const StreamChunkBytes = muxio.ChunkBytes - 8
+const StreamChunkBytes = muxio.ChunkBytes
 
 // chunks holds the buffers that streams are read into.
 var chunks = sync.Pool{New: func() any { return new([StreamChunkBytes]byte) }}
