@@ -301,8 +301,8 @@ func (s *Session) wholeMessage(f Frame, rest []byte) (after []byte, ok bool) {
 	if s.cfg.Message == nil || f.Kind != Open || len(f.Payload) > InitialCredit {
 		return rest, false
 	}
-	end, after, ok, err := s.reading.layout.Parse(rest, 0)
-	if !ok || err != nil || end.Kind != End || end.Stream != f.Stream || end.Seq != 1 {
+	end, after, ok, err := s.reading.layout.Parse(rest, s.limits.MaxFrameBytes)
+	if !ok || err != nil || end.Kind != End || end.Stream != f.Stream || end.Seq != 1 || len(end.Payload) > 0 {
 		return rest, false
 	}
 	return after, true
