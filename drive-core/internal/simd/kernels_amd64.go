@@ -38,24 +38,3 @@ func indexUint64AVX2(p *byte, places int, v uint64) int
 //
 //go:noescape
 func indexBelowAVX2(p *byte, places int, limit uint64, zero int) int
-
-// hash4to8AVX512 hashes keys of 4 to 8 bytes.
-//
-//go:noescape
-func hash4to8AVX512(out *[8]uint64, keys *[8][]byte)
-
-// hash9to16AVX512 hashes keys of 9 to 16 bytes.
-//
-//go:noescape
-func hash9to16AVX512(out *[8]uint64, keys *[8][]byte)
-
-// prefetchHomes brings the lines where the searches for n hashes begin into the cache.
-// tables are 64 pointers to a table, whose slots begin where its second word says; the third is their number.
-//
-//go:noescape
-func prefetchHomes(tables *byte, mul uint64, hashes *uint64, stride int, n int)
-
-// prefetchLines brings n lines into the cache. No address faults.
-//
-//go:noescape
-func prefetchLines(addresses *uintptr, n int)

@@ -15,10 +15,6 @@ func main() {
 	newCopySum(true).generate("copyAVX512", "The length of src is a multiple of 16, and 64 at least; dst is as long.")
 	indexUint64()
 	indexBelow()
-	hashShort()
-	hashMedium()
-	prefetchHomes()
-	prefetchLines()
 	build.Generate()
 }
 
