@@ -74,10 +74,10 @@ simd: $(TEST) ## Run tests of the engine that depend on SIMD once with each of i
 	$(TEST) -count=1 $(TESTFLAGS) ./drive-core/internal/simd
 
 gen: ## Generate the assembly of drive-core/internal/simd
-	cd drive-core/internal/simd/gen && GOWORK=off $(GO) run . -out ../kernels_amd64.s -stubs ../kernels_amd64.go -pkg simd
+	cd drive-core/internal/simd/_asm && GOWORK=off $(GO) run . -out ../kernels_amd64.s -stubs ../kernels_amd64.go -pkg simd
 
 gen-check: ## Fail when the assembly is not what its generator writes
-	@cd drive-core/internal/simd/gen && new=$$(mktemp -d) && trap 'rm -rf "$$new"' EXIT && \
+	@cd drive-core/internal/simd/_asm && new=$$(mktemp -d) && trap 'rm -rf "$$new"' EXIT && \
 	GOWORK=off $(GO) run . -out "$$new/kernels_amd64.s" -stubs "$$new/kernels_amd64.go" -pkg simd && \
 	for f in kernels_amd64.s kernels_amd64.go; do \
 		sed 1d "$$new/$$f" >"$$new/new" && sed 1d "../$$f" | diff - "$$new/new" || exit 1; \
@@ -161,17 +161,17 @@ lint: $(BIN)/.tools ## Run the linters over every module
 	cd tools && GOWORK=off $(LINT) run ./...
 	cd tools/powercut && GOWORK=off $(LINT) run ./...
 	cd muxio-js/test/peer && GOWORK=off $(LINT) run ./...
-	cd drive-core/internal/simd/gen && GOWORK=off $(LINT) run ./...
+	cd drive-core/internal/simd/_asm && GOWORK=off $(LINT) run ./...
 
 verify: ## Check the rules of the repository itself: imports, go.mod files, documents
 	GOWORK=off $(GO) test -C tools ./...
 	GOWORK=off $(GO) run -C tools ./verify $(CURDIR)
 
 tidy: ## Tidy the go.mod of every module
-	@for m in $(MODULES) tools tools/powercut muxio-js/test/peer drive-core/internal/simd/gen; do ( cd $$m && GOWORK=off $(GO) mod tidy ) || exit 1; done
+	@for m in $(MODULES) tools tools/powercut muxio-js/test/peer drive-core/internal/simd/_asm; do ( cd $$m && GOWORK=off $(GO) mod tidy ) || exit 1; done
 
 tidy-check: ## Fail when a go.mod or go.sum is not tidy
-	@bad=0; for m in $(MODULES) tools tools/powercut muxio-js/test/peer drive-core/internal/simd/gen; do ( cd $$m && GOWORK=off $(GO) mod tidy -diff ) || { echo "$$m is not tidy"; bad=1; }; done; exit $$bad
+	@bad=0; for m in $(MODULES) tools tools/powercut muxio-js/test/peer drive-core/internal/simd/_asm; do ( cd $$m && GOWORK=off $(GO) mod tidy -diff ) || { echo "$$m is not tidy"; bad=1; }; done; exit $$bad
 
 check: fmt-check vet lint verify build test ## What a change must pass before it is handed in
 

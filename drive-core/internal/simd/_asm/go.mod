@@ -1,4 +1,4 @@
-module github.com/simd-drive/go/drive-core/internal/simd/gen
+module github.com/simd-drive/go/drive-core/internal/simd/_asm
 
 go 1.26.0
 

@@ -1,4 +1,4 @@
-// Command gen writes the assembly of package simd. `make gen` runs it.
+// Command _asm writes the assembly of package simd. `make gen` runs it.
 package main
 
 import (
