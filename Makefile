@@ -27,7 +27,7 @@ TEST     := $(BIN)/gotest
 PACKAGES  = $(MODULES:%=./%/...)
 
 .DEFAULT_GOAL := help
-.PHONY: help build programs vet test test32 race purego alone fuzz cross bench benchcmp \
+.PHONY: help build programs vet test test32 race purego simd gen gen-check alone fuzz cross bench bench-simd benchcmp \
 	bench-rpc bench-originals js autobahn powercut mutants interop interop-format fmt fmt-check lint verify tidy tidy-check check tools clean
 
 help: ## List the targets
@@ -64,6 +64,24 @@ race: $(TEST) ## Run every test under the race detector (needs a C compiler)
 
 purego: $(TEST) ## Run the engine's tests without assembly
 	$(TEST) -tags=purego $(TESTFLAGS) ./drive-core/...
+
+# Not cached: go test does not see that a program reads its environment before main.
+simd: $(TEST) ## Run tests of the engine that depend on SIMD once with each of its paths
+	@for p in off avx2 avx512; do \
+		echo "== DRIVE_SIMD=$$p"; \
+		DRIVE_SIMD=$$p $(TEST) -count=1 $(TESTFLAGS) -run='Checksum|Golden|Damaged|ScanForward|Recover|Check' ./drive-core || exit 1; \
+	done
+	$(TEST) -count=1 $(TESTFLAGS) ./drive-core/internal/simd
+
+gen: ## Generate the assembly of drive-core/internal/simd
+	cd drive-core/internal/simd/_asm && GOWORK=off $(GO) run . -out ../kernels_amd64.s -stubs ../kernels_amd64.go -pkg simd
+
+gen-check: ## Fail when the assembly is not what its generator writes
+	@cd drive-core/internal/simd/_asm && new=$$(mktemp -d) && trap 'rm -rf "$$new"' EXIT && \
+	GOWORK=off $(GO) run . -out "$$new/kernels_amd64.s" -stubs "$$new/kernels_amd64.go" -pkg simd && \
+	for f in kernels_amd64.s kernels_amd64.go; do \
+		sed 1d "$$new/$$f" >"$$new/new" && sed 1d "../$$f" | diff - "$$new/new" || exit 1; \
+	done
 
 js: ## Test muxio-js in Node and in Chromium, which is installed when it is missing (needs Node)
 	@if command -v node >/dev/null; then \
@@ -110,6 +128,9 @@ cross: ## Build for every platform that is promised, vet the tests for three of 
 bench: ## Compare with other systems; BENCHFLAGS go to the program
 	$(GO) run ./bench $(BENCHFLAGS)
 
+bench-simd: ## Measure the kernels of drive-core beside what they replace (the tables of docs/simd.md)
+	@GO='$(GO)' sh tools/bench-simd.sh
+
 bench-rpc: ## Compare calls with those of other systems: docs/rpc.md (some ten minutes)
 	@if command -v cargo >/dev/null; then \
 		CARGO_TARGET_DIR=$(BIN)/rust-rpc cargo build --quiet --release --locked --manifest-path bench/rust-rpc/Cargo.toml; \
@@ -140,16 +161,17 @@ lint: $(BIN)/.tools ## Run the linters over every module
 	cd tools && GOWORK=off $(LINT) run ./...
 	cd tools/powercut && GOWORK=off $(LINT) run ./...
 	cd muxio-js/test/peer && GOWORK=off $(LINT) run ./...
+	cd drive-core/internal/simd/_asm && GOWORK=off $(LINT) run ./...
 
 verify: ## Check the rules of the repository itself: imports, go.mod files, documents
 	GOWORK=off $(GO) test -C tools ./...
 	GOWORK=off $(GO) run -C tools ./verify $(CURDIR)
 
 tidy: ## Tidy the go.mod of every module
-	@for m in $(MODULES) tools tools/powercut muxio-js/test/peer; do ( cd $$m && GOWORK=off $(GO) mod tidy ) || exit 1; done
+	@for m in $(MODULES) tools tools/powercut muxio-js/test/peer drive-core/internal/simd/_asm; do ( cd $$m && GOWORK=off $(GO) mod tidy ) || exit 1; done
 
 tidy-check: ## Fail when a go.mod or go.sum is not tidy
-	@bad=0; for m in $(MODULES) tools tools/powercut muxio-js/test/peer; do ( cd $$m && GOWORK=off $(GO) mod tidy -diff ) || { echo "$$m is not tidy"; bad=1; }; done; exit $$bad
+	@bad=0; for m in $(MODULES) tools tools/powercut muxio-js/test/peer drive-core/internal/simd/_asm; do ( cd $$m && GOWORK=off $(GO) mod tidy -diff ) || { echo "$$m is not tidy"; bad=1; }; done; exit $$bad
 
 check: fmt-check vet lint verify build test ## What a change must pass before it is handed in
 

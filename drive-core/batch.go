@@ -111,15 +111,33 @@ func (b *batch) current(hash uint64) (loc location, pending bool) {
 
 // value adds a value. payload must stay as it is until finish.
 func (b *batch) value(hash uint64, payload []byte, sum uint32) error {
-	pad := padding(b.end)
-	start := b.end + pad
-	b.changes = append(b.changes, change{hash, locationOf(start, int64(len(payload)))})
-	b.counts.add(pad, false)
-	begin := b.end
-	b.end = start + int64(len(payload)) + metadataSize
+	begin := b.place(hash, int64(len(payload)))
 	b.encode(begin, hash, payload, sum)
 	b.withhold(begin)
 	return b.flushFull()
+}
+
+// unsummed adds a value whose checksum is not known yet. payload must stay as it is
+// until finish.
+func (b *batch) unsummed(hash uint64, payload []byte) error {
+	if len(payload) >= gatherMin {
+		return b.value(hash, payload, Checksum(payload))
+	}
+	begin := b.place(hash, int64(len(payload)))
+	b.buf = appendUnsummed(b.buf, begin, hash, payload)
+	b.withhold(begin)
+	return b.flushFull()
+}
+
+// place makes room for a value of size bytes behind the entries so far, and returns
+// where its entry begins.
+func (b *batch) place(hash uint64, size int64) (begin int64) {
+	begin = b.end
+	pad := padding(begin)
+	b.changes = append(b.changes, change{hash, locationOf(begin+pad, size)})
+	b.counts.add(pad, false)
+	b.end = begin + pad + size + metadataSize
+	return begin
 }
 
 // tombstone adds a tombstone.

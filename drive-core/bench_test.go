@@ -292,3 +292,57 @@ func BenchmarkChecksum(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkVerified reads one value again and again with its checksum verified: in
+// place, copied into memory with room for it, and copied into new memory.
+func BenchmarkVerified(b *testing.B) {
+	for _, size := range []int{8, 128, 1 << 10, 4 << 10, 64 << 10, 1 << 20} {
+		s := mustOpen(b, tempPath(b), Options{})
+		mustWrite(b, s, "k", bytes.Repeat([]byte{7}, size))
+		e, _ := s.Read([]byte("k"))
+		room := make([]byte, 0, size)
+		for _, way := range []struct {
+			name string
+			read func() error
+		}{
+			{"verify", e.Verify},
+			{"appendTo", func() error { _, err := e.AppendTo(room); return err }},
+			{"get", func() error { _, err := s.Get([]byte("k")); return err }},
+		} {
+			b.Run(fmt.Sprintf("%d/%s", size, way.name), func(b *testing.B) {
+				b.SetBytes(int64(size))
+				for b.Loop() {
+					if err := way.read(); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkScrub verifies a drive in the page cache.
+func BenchmarkScrub(b *testing.B) {
+	for _, size := range []int{128, 1 << 10, 64 << 10, 1 << 20} {
+		b.Run(strconv.Itoa(size), func(b *testing.B) {
+			s := mustOpen(b, tempPath(b), Options{})
+			items := make([]HashedItem, max(1, min(1024, 1<<20/size)))
+			value := bytes.Repeat([]byte{7}, size)
+			for n := uint64(0); s.FileSize() < benchBytes; {
+				for i := range items {
+					n++
+					items[i] = HashedItem{n * 0x9E3779B97F4A7C15, value}
+				}
+				if _, err := s.WriteBatchHash(items); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.SetBytes(s.FileSize())
+			for b.Loop() {
+				if _, err := s.Scrub(b.Context(), ScrubOptions{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

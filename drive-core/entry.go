@@ -180,8 +180,8 @@ func (e Entry) AppendTo(dst []byte) ([]byte, error) {
 
 // appendVerified is AppendTo for callers inside a guard.
 func (e Entry) appendVerified(dst []byte) ([]byte, error) {
-	out := append(dst, e.Bytes()...)
-	if !matches(out[len(dst):], e.Checksum()) {
+	out, ok := appendMatching(dst, e.Bytes(), e.Checksum())
+	if !ok {
 		return dst, e.damaged()
 	}
 	return out, nil

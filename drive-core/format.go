@@ -94,6 +94,14 @@ func appendValue(dst []byte, tail int64, keyHash uint64, payload []byte, checksu
 	return appendMetadata(dst, metadata{keyHash: keyHash, prevOffset: tail, checksum: checksum})
 }
 
+// appendUnsummed is appendValue for a payload whose checksum is computed while it is
+// copied.
+func appendUnsummed(dst []byte, tail int64, keyHash uint64, payload []byte) []byte {
+	dst = append(dst, zeroPad[:padding(tail)]...)
+	dst, sum := appendSummed(dst, payload)
+	return appendMetadata(dst, metadata{keyHash: keyHash, prevOffset: tail, checksum: sum})
+}
+
 // appendTombstone appends the whole entry of a tombstone that begins at tail.
 func appendTombstone(dst []byte, tail int64, keyHash uint64) []byte {
 	dst = append(dst, tombstoneByte)

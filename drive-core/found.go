@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"encoding/binary"
 	"slices"
+
+	"github.com/simd-drive/go/drive-core/internal/simd"
 )
 
 // found are the places in a gap where an entry verifies, in the order of their ends. A
@@ -61,6 +63,15 @@ func (s *survey) search(low, high int64) (*found, error) {
 			told = end
 		}
 		prev := binary.LittleEndian.Uint64(region[end+8:])
+		if prev >= uint64(high) { // as nearly everywhere: on to the next place with a number that may be an offset
+			last := min(high-metadataSize, told+progressStep)
+			if i := simd.IndexBelow(region[end+9:last+16], uint64(high)); i >= 0 {
+				end += int64(i)
+			} else {
+				end = last
+			}
+			continue
+		}
 		distance := prev - uint64(low)
 		if distance >= uint64(end-low) || distance > 0 && distance < minEntrySize {
 			continue

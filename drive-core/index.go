@@ -15,16 +15,40 @@ import (
 //
 // It consists of indexShards tables, so that growing one takes a short while
 // only, each with slots of 16 bytes and linear probing. A table never changes its
-// shape: growing makes another one and swaps a pointer. A new key is written word
-// first, hash second, so that who sees the hash sees the word; an update or a
-// removal (word zero) is one store. The slot of a removed key stays with its hash
-// until the table is made anew.
+// shape: growing makes another one and swaps a pointer. The slot of a removed key
+// stays with its hash until the table is made anew. The memory of a replaced table is given
+// back at once, although readers may be looking at it.
 //
-// The memory of a replaced table is given back at once, although readers may be
-// looking at it: they find what was there, or zeros, which look like a miss; so a
-// reader that misses makes sure that the table is still the current one.
+// Why readers need no lock, in the terms of the Go memory model (an atomic store
+// that an atomic load observes is synchronized before it):
+//
+//   - A new key is written word first, by a plain store, hash second, by an atomic
+//     one. A reader loads the word of a slot only after it has loaded the hash that
+//     it looks for from there. So the store of the word happens before, and the
+//     reader gets that word or a later one; and the plain store is no data race.
+//   - In a table a slot that has a hash keeps it. So whatever word a reader finds
+//     there is of its key, however long it was held up between the two loads. An
+//     update, and a removal (word zero), is one atomic store of the word.
+//   - A table is filled by plain stores before the atomic store of its shard's
+//     pointer, which a reader loads: all of them happen before its loads.
+//   - Nothing is stored in a table after it has been replaced. A word that a reader
+//     finds in one was current at a moment since the reader loaded the pointer; what
+//     was set later was set while the reader was under way. So reads are linearizable.
+//   - A replaced table is discarded after the pointer has changed. Where memory is
+//     mapped its pages turn into zeros, at any moment, which the memory model does not
+//     know; but the words are aligned, so that each load returns what was there
+//     at the swap or zero. Either zero, of a hash or of a word, reads as a miss. A
+//     reader that misses loads the pointer again: if it is the same, there has been no
+//     swap, and so no discarding, before the loads that missed; if not, the reader
+//     begins anew. The kernel makes a page zero after the swap in the writer's order, and
+//     a reader that sees it has been through a page fault since, so it sees the swap.
+//   - No ABA: the memory of a table, and the table itself, whose address the second load is
+//     compared with, are used again only when nobody reaches the table any more, and
+//     a reader reaches it (runtime.KeepAlive) until it is done with both.
 const (
-	shardBits   = 6
+	// shardBits makes tables short: a writer waits while one of them is made anew, 2 ns for each key and the time
+	// that the system takes to provide the memory.
+	shardBits   = 8
 	indexShards = 1 << shardBits
 	slotSize    = 16
 	// minSlots is the size of a shard's first table.

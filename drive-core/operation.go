@@ -61,8 +61,7 @@ func (o *itemsOperation[T]) plan(b *batch) (end int64, err error) {
 
 func (o *itemsOperation[T]) add(b *batch) error {
 	for i := range o.items {
-		v := o.items[i].value()
-		if err := b.value(o.items[i].hash(), v, Checksum(v)); err != nil {
+		if err := b.unsummed(o.items[i].hash(), o.items[i].value()); err != nil {
 			return err
 		}
 	}

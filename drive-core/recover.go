@@ -1,9 +1,10 @@
 package drive
 
 import (
-	"bytes"
 	"encoding/binary"
 	"hash/crc32"
+
+	"github.com/simd-drive/go/drive-core/internal/simd"
 )
 
 // How an opened file is judged. The chain of previous offsets is walked backward
@@ -166,17 +167,14 @@ func (d *detour) surrounds(e located, tail int64) bool {
 
 // follower looks for the nearest verified entry that can follow a tail.
 type follower struct {
-	data    []byte
-	prev    int64
-	pattern [8]byte // prev as the metadata spells it
-	sum     runningSum
+	data []byte
+	prev int64
+	sum  runningSum
 }
 
 // newFollower returns a follower of the entry that ended at prev.
 func newFollower(data []byte, prev int64) follower {
-	f := follower{data: data, prev: prev, sum: runningSum{at: prev + padding(prev)}}
-	binary.LittleEndian.PutUint64(f.pattern[:], uint64(prev))
-	return f
+	return follower{data: data, prev: prev, sum: runningSum{at: prev + padding(prev)}}
 }
 
 // next returns that entry.
@@ -188,7 +186,7 @@ func (f *follower) next() (located, bool) {
 	last := int64(len(f.data)) - metadataSize
 	for end := f.sum.at + 1; end <= last; end++ {
 		if binary.LittleEndian.Uint64(f.data[end+8:]) != uint64(f.prev) {
-			i := bytes.Index(f.data[end+9:last+16], f.pattern[:])
+			i := simd.IndexUint64(f.data[end+9:last+16], uint64(f.prev))
 			if i < 0 {
 				lookedAt(last - end)
 				break

@@ -9,7 +9,7 @@ import (
 
 const (
 	// Min is the smallest block, in bytes, that is taken from the system; smaller ones come from the Go heap.
-	Min = 64 << 10
+	Min = 16 << 10
 	// largePage is the size, and the alignment, of a large page on common machines.
 	largePage = 2 << 20
 	// pageSize is what blocks within a chunk are rounded up to. Where pages are larger, Discard keeps more.
