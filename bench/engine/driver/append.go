@@ -30,7 +30,7 @@ func appendSingle(path string, count uint64, size int) (Result, error) {
 	return withStore(store, err, func(store *drive.Store) (Result, error) {
 		key, value := make([]byte, 0, maxKeySize), newValue(size)
 		tail := int64(0)
-		c := startClock()
+		c := StartClock()
 		for n := range count {
 			key = appendKey(key[:0], n)
 			setNumber(value, n)
@@ -39,7 +39,7 @@ func appendSingle(path string, count uint64, size int) (Result, error) {
 				return Result{}, err
 			}
 		}
-		return c.stop(count, count*uint64(size), uint64(tail)), nil
+		return c.Stop(count, count*uint64(size), uint64(tail)), nil
 	})
 }
 
@@ -58,9 +58,9 @@ func writeBatches(store *drive.Store, count uint64, size, batch int) (tail int64
 func appendBatches(path string, count uint64, size, batch int) (Result, error) {
 	store, err := fresh(path, likeOriginal)
 	return withStore(store, err, func(store *drive.Store) (Result, error) {
-		c := startClock()
+		c := StartClock()
 		tail, err := writeBatches(store, count, size, batch)
-		return c.stop(count, count*uint64(size), uint64(tail)), err
+		return c.Stop(count, count*uint64(size), uint64(tail)), err
 	})
 }
 
@@ -69,7 +69,7 @@ func appendBatches(path string, count uint64, size, batch int) (Result, error) {
 func appendHalfTwice(path string, count uint64) (Result, error) {
 	store, err := fresh(path, likeOriginal)
 	return withStore(store, err, func(store *drive.Store) (Result, error) {
-		c := startClock()
+		c := StartClock()
 		tail, err := writeBatches(store, count, kib, compactBatch)
 		if err != nil {
 			return Result{}, err
@@ -91,7 +91,7 @@ func appendHalfTwice(path string, count uint64) (Result, error) {
 				return Result{}, err
 			}
 		}
-		return c.stop(count+half, (count+half)*kib, uint64(tail)), nil
+		return c.Stop(count+half, (count+half)*kib, uint64(tail)), nil
 	})
 }
 
@@ -101,7 +101,7 @@ func deleteAll(path string, count uint64) (Result, error) {
 	return withStore(store, err, func(store *drive.Store) (Result, error) {
 		keys := newKeyBatch(deleteBatch)
 		tail := int64(0)
-		c := startClock()
+		c := StartClock()
 		for n := uint64(0); n < count; {
 			keys.reset()
 			for end := min(count, n+deleteBatch); n < end; n++ {
@@ -112,24 +112,24 @@ func deleteAll(path string, count uint64) (Result, error) {
 				return Result{}, err
 			}
 		}
-		return c.stop(count, 0, uint64(tail)), nil
+		return c.Stop(count, 0, uint64(tail)), nil
 	})
 }
 
 // contending lets writers write values of a size, each with keys of its own.
 func contending(size int) runner {
 	return func(ctx context.Context, path string, s Scale) (Result, error) {
-		each := s.of(1_000)
+		each := s.Of(1_000)
 		store, err := fresh(path, likeOriginal)
 		return withStore(store, err, func(store *drive.Store) (Result, error) {
-			c := startClock()
+			c := StartClock()
 			group, _ := errgroup.WithContext(ctx)
 			for t := range contenders {
 				group.Go(func() error { return contend(store, t, each, size) })
 			}
 			err := group.Wait()
 			ops := contenders * each
-			return c.stop(ops, ops*uint64(size), uint64(store.Len())), err
+			return c.Stop(ops, ops*uint64(size), uint64(store.Len())), err
 		})
 	}
 }
@@ -178,8 +178,8 @@ func stream(path string, size uint64) (Result, error) {
 	store, err := fresh(path, likeOriginal)
 	return withStore(store, err, func(store *drive.Store) (Result, error) {
 		from := newPattern(size)
-		c := startClock()
+		c := StartClock()
 		tail, err := store.WriteFrom([]byte("big"), from)
-		return c.stop(1, size, uint64(tail)), err
+		return c.Stop(1, size, uint64(tail)), err
 	})
 }

@@ -22,9 +22,11 @@ const (
 // whether it works. 1 is the contract.
 type Scale uint64
 
-func (s Scale) of(n uint64) uint64 { return max(1, n/uint64(s)) }
+// Of returns a number of entries or bytes.
+func (s Scale) Of(n uint64) uint64 { return max(1, n/uint64(s)) }
 
-func (s Scale) lasting(d time.Duration) time.Duration { return d / time.Duration(s) }
+// Lasting returns a time.
+func (s Scale) Lasting(d time.Duration) time.Duration { return d / time.Duration(s) }
 
 // ErrUnknownCase means that no case has the name.
 var ErrUnknownCase = errors.New("driver: there is no such case")
@@ -41,25 +43,25 @@ type namedCase struct {
 // cases are all of them.
 var cases = []namedCase{
 	{"a_append_8b_batch1024", func(_ context.Context, path string, s Scale) (Result, error) {
-		return appendBatches(path, s.of(1_000_000), 8, 1024)
+		return appendBatches(path, s.Of(1_000_000), 8, 1024)
 	}},
 	{"mk_5m_8b", func(_ context.Context, path string, s Scale) (Result, error) {
-		return appendBatches(path, s.of(5_000_000), 8, 1024)
+		return appendBatches(path, s.Of(5_000_000), 8, 1024)
 	}},
 	{"b_append_128b_single", func(_ context.Context, path string, s Scale) (Result, error) {
-		return appendSingle(path, s.of(100_000), 128)
+		return appendSingle(path, s.Of(100_000), 128)
 	}},
 	{"c_append_1k_batch100", func(_ context.Context, path string, s Scale) (Result, error) {
-		return appendBatches(path, s.of(200_000), kib, 100)
+		return appendBatches(path, s.Of(200_000), kib, 100)
 	}},
 	{"d_append_1m_single", func(_ context.Context, path string, s Scale) (Result, error) {
-		return appendSingle(path, s.of(500), mb1)
+		return appendSingle(path, s.Of(500), mb1)
 	}},
 	{"mk_2g_1m", func(_ context.Context, path string, s Scale) (Result, error) {
-		return appendSingle(path, s.of(2_000), mb1)
+		return appendSingle(path, s.Of(2_000), mb1)
 	}},
 	{"mk_compact", func(_ context.Context, path string, s Scale) (Result, error) {
-		return appendHalfTwice(path, s.of(200_000))
+		return appendHalfTwice(path, s.Of(200_000))
 	}},
 	{"e1_read_touch", reading(1_000_000, 1_000_000, 1, false)},
 	{"e1_read_touch_2", reading(1_000_000, 1_000_000, 2, false)},
@@ -67,7 +69,7 @@ var cases = []namedCase{
 	{"e3_read_sum_1k", reading(200_000, 500_000, 1, true)},
 	{"e4_read_touch_5m", reading(5_000_000, 1_000_000, 1, false)},
 	{"f_batch_read_100", func(_ context.Context, path string, s Scale) (Result, error) {
-		return readBatches(path, s.of(1_000_000), s.of(10_000))
+		return readBatches(path, s.Of(1_000_000), s.Of(10_000))
 	}},
 	{"g_iterate", func(_ context.Context, path string, _ Scale) (Result, error) { return iterate(path, false) }},
 	{"g2_iterate_sum_1k", func(_ context.Context, path string, _ Scale) (Result, error) { return iterate(path, true) }},
@@ -78,23 +80,23 @@ var cases = []namedCase{
 	{"i2_readers_only_4", mixing(4, false, 3*time.Second)},
 	{"i3_readers_only_1", mixing(1, false, 3*time.Second)},
 	{"j_mem", func(_ context.Context, path string, _ Scale) (Result, error) { return openMemory(path) }},
-	{"j_grow", func(_ context.Context, path string, s Scale) (Result, error) { return grow(path, s.of(5_000_000)) }},
-	{"k_stream_1g", func(_ context.Context, path string, s Scale) (Result, error) { return stream(path, s.of(gb1)) }},
+	{"j_grow", func(_ context.Context, path string, s Scale) (Result, error) { return grow(path, s.Of(5_000_000)) }},
+	{"k_stream_1g", func(_ context.Context, path string, s Scale) (Result, error) { return stream(path, s.Of(gb1)) }},
 	{"l_compact", func(ctx context.Context, path string, _ Scale) (Result, error) { return compact(ctx, path) }},
 	{"m_delete_batch1024", func(_ context.Context, path string, s Scale) (Result, error) {
-		return deleteAll(path, s.of(1_000_000))
+		return deleteAll(path, s.Of(1_000_000))
 	}},
 	{"n_contend_128", contending(128)},
 	{"n_contend_4k", contending(4 * kib)},
 	{"n_contend_64k", contending(64 * kib)},
 	{"o_synced_bare", func(_ context.Context, path string, s Scale) (Result, error) {
-		return bareSynced(path, s.of(2_000))
+		return bareSynced(path, s.Of(2_000))
 	}},
 	{"o_synced_1", func(ctx context.Context, path string, s Scale) (Result, error) {
-		return appendSynced(ctx, path, 1, s.of(2_000))
+		return appendSynced(ctx, path, 1, s.Of(2_000))
 	}},
 	{"o_synced_16", func(ctx context.Context, path string, s Scale) (Result, error) {
-		return appendSynced(ctx, path, 16, s.of(500))
+		return appendSynced(ctx, path, 16, s.Of(500))
 	}},
 }
 

@@ -16,10 +16,14 @@ const (
 	maxKeySize = 32
 )
 
-// splitMix is SplitMix64. Its value is the state.
-type splitMix uint64
+// Order is the order in which keys are read: SplitMix64. Its value is the state.
+type Order uint64
 
-func (s *splitMix) next() uint64 {
+// NewOrder returns the order of a seed.
+func NewOrder(seed uint64) *Order { return (*Order)(&seed) }
+
+// Next returns the next number.
+func (s *Order) Next() uint64 {
 	*s += 0x9E3779B97F4A7C15
 	z := uint64(*s)
 	z = (z ^ z>>30) * 0xBF58476D1CE4E5B9

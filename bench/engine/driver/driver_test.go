@@ -24,10 +24,10 @@ func tailOf(count, size uint64) uint64 {
 
 // sumOf is what reads in the order of a seed look at, computed without a drive.
 func sumOf(keys, reads, seed, size uint64, all bool) uint64 {
-	order := splitMix(seed)
+	order := Order(seed)
 	var sum uint64
 	for range reads {
-		n := order.next() % keys
+		n := order.Next() % keys
 		if !all {
 			sum += n & 0xFF
 			continue
@@ -218,9 +218,9 @@ func TestOpeningWithoutCheckpoint(t *testing.T) {
 
 func TestSplitMix(t *testing.T) {
 	// The first numbers of the generator's reference, for seed 1234567.
-	s := splitMix(1234567)
+	s := Order(1234567)
 	for _, want := range []uint64{6457827717110365317, 3203168211198807973, 9817491932198370423} {
-		if got := s.next(); got != want {
+		if got := s.Next(); got != want {
 			t.Errorf("%d, want %d", got, want)
 		}
 	}

@@ -16,11 +16,11 @@ func grow(path string, count uint64) (Result, error) {
 	base := memory.Now()
 	store, err := fresh(path, likeOriginal)
 	return withStore(store, err, func(store *drive.Store) (Result, error) {
-		c := startClock()
+		c := StartClock()
 		stop := watchMemory()
 		tail, err := writeBatches(store, count, numberSize, growBatch)
 		peak := stop()
-		r := c.stop(count, count*numberSize, uint64(tail))
+		r := c.Stop(count, count*numberSize, uint64(tail))
 		r.BaseAnon, r.PeakAnon, r.OpenAnon = mib(base.Anonymous), mib(peak), mib(memory.Now().Anonymous)
 		return r, err
 	})

@@ -32,11 +32,11 @@ func mixing(readers int, writer bool, lasting time.Duration) runner {
 		return withStore(store, err, func(store *drive.Store) (Result, error) {
 			var stop atomic.Bool
 			var reads, writes atomic.Uint64
-			c := startClock()
+			c := StartClock()
 			group, _ := errgroup.WithContext(ctx)
 			for t := range readers {
 				group.Go(func() error {
-					n, err := readUntil(&stop, store, s.of(mixedKeys), mixedSeed+uint64(t))
+					n, err := readUntil(&stop, store, s.Of(mixedKeys), mixedSeed+uint64(t))
 					reads.Add(n)
 					return err
 				})
@@ -48,10 +48,10 @@ func mixing(readers int, writer bool, lasting time.Duration) runner {
 					return err
 				})
 			}
-			time.Sleep(s.lasting(lasting))
+			time.Sleep(s.Lasting(lasting))
 			stop.Store(true)
 			err := group.Wait()
-			r := c.stop(reads.Load()+writes.Load(), writes.Load()*writtenSize, 0)
+			r := c.Stop(reads.Load()+writes.Load(), writes.Load()*writtenSize, 0)
 			r.Reads, r.Writes = float64(reads.Load())/r.Seconds, float64(writes.Load())/r.Seconds
 			return r, err
 		})
@@ -63,11 +63,11 @@ var seenSum atomic.Uint64
 
 // readUntil reads at random and returns how often.
 func readUntil(stop *atomic.Bool, store *drive.Store, keys, seed uint64) (reads uint64, err error) {
-	order, key := splitMix(seed), make([]byte, 0, maxKeySize)
+	order, key := Order(seed), make([]byte, 0, maxKeySize)
 	var sum uint64
 	for ; !stop.Load(); reads += readsBetween {
 		for range readsBetween {
-			key = appendKey(key[:0], order.next()%keys)
+			key = appendKey(key[:0], order.Next()%keys)
 			e, found := store.Read(key)
 			if !found {
 				return reads, fmt.Errorf("%w: %s", drive.ErrNotFound, key)

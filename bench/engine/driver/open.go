@@ -45,11 +45,11 @@ func open(path string, state opening) (Result, error) {
 	if err := state.prepare(path); err != nil {
 		return Result{}, err
 	}
-	c := startClock()
+	c := StartClock()
 	store, err := drive.Open(path, likeOriginal)
 	return withStore(store, err, func(store *drive.Store) (Result, error) {
 		count := uint64(store.Len())
-		return c.stop(count, uint64(info.Size()), count), nil
+		return c.Stop(count, uint64(info.Size()), count), nil
 	})
 }
 
@@ -60,11 +60,11 @@ func openMemory(path string) (Result, error) {
 		return Result{}, err
 	}
 	base := memory.Now()
-	c := startClock()
+	c := StartClock()
 	store, err := drive.Open(path, likeOriginal)
 	return withStore(store, err, func(store *drive.Store) (Result, error) {
 		count := uint64(store.Len())
-		r := c.stop(count, 0, count)
+		r := c.Stop(count, 0, count)
 		held := memory.Now()
 		r.BaseAnon, r.OpenAnon, r.Peak = mib(base.Anonymous), mib(held.Anonymous), mib(held.Peak)
 		return r, nil
@@ -76,12 +76,12 @@ func compact(ctx context.Context, path string) (Result, error) {
 	store, err := drive.Open(path, likeOriginal)
 	return withStore(store, err, func(store *drive.Store) (Result, error) {
 		before, live := store.FileSize(), uint64(store.Len())
-		c := startClock()
+		c := StartClock()
 		// The order is that of the original, so that the sizes are equal.
 		if _, err := store.Compact(ctx, drive.CompactOptions{Order: drive.NewestFirst}); err != nil {
 			return Result{}, err
 		}
-		r := c.stop(live, live*kib, uint64(store.FileSize()))
+		r := c.Stop(live, live*kib, uint64(store.FileSize()))
 		r.FileBefore, r.FileAfter = float64(before), float64(store.FileSize())
 		return r, nil
 	})

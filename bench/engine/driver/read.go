@@ -23,14 +23,14 @@ type seen struct{ ops, bytes, sum uint64 }
 // reading reads keys at random, each of some goroutines as many.
 func reading(keys, reads uint64, goroutines int, all bool) runner {
 	return func(ctx context.Context, path string, s Scale) (Result, error) {
-		keys, reads := s.of(keys), s.of(reads)
+		keys, reads := s.Of(keys), s.Of(reads)
 		store, err := drive.Open(path, likeOriginal)
 		return withStore(store, err, func(store *drive.Store) (Result, error) {
 			if _, err := readSome(store, keys, reads, warmSeed, all); err != nil {
 				return Result{}, err
 			}
 			parts := make([]seen, goroutines)
-			c := startClock()
+			c := StartClock()
 			group, _ := errgroup.WithContext(ctx)
 			for t := range goroutines {
 				group.Go(func() (err error) {
@@ -43,17 +43,17 @@ func reading(keys, reads uint64, goroutines int, all bool) runner {
 			for _, p := range parts {
 				total = seen{total.ops + p.ops, total.bytes + p.bytes, total.sum + p.sum}
 			}
-			return c.stop(total.ops, total.bytes, total.sum), err
+			return c.Stop(total.ops, total.bytes, total.sum), err
 		})
 	}
 }
 
 // readSome reads in the order of a seed.
 func readSome(store *drive.Store, keys, reads, seed uint64, all bool) (seen, error) {
-	order, key := splitMix(seed), make([]byte, 0, maxKeySize)
+	order, key := Order(seed), make([]byte, 0, maxKeySize)
 	s := seen{ops: reads}
 	for range reads {
-		key = appendKey(key[:0], order.next()%keys)
+		key = appendKey(key[:0], order.Next()%keys)
 		e, found := store.Read(key)
 		if !found {
 			return s, fmt.Errorf("%w: %s", drive.ErrNotFound, key)
@@ -72,20 +72,20 @@ func readBatches(path string, keys, calls uint64) (Result, error) {
 		if _, err := readSomeBatches(store, keys, calls, warmBatchSeed); err != nil {
 			return Result{}, err
 		}
-		c := startClock()
+		c := StartClock()
 		s, err := readSomeBatches(store, keys, calls, readBatchSeed)
-		return c.stop(s.ops, s.bytes, s.sum), err
+		return c.Stop(s.ops, s.bytes, s.sum), err
 	})
 }
 
 // readSomeBatches reads in the order of a seed.
 func readSomeBatches(store *drive.Store, keys, calls, seed uint64) (seen, error) {
-	order, batch, entries := splitMix(seed), newKeyBatch(readBatch), make([]drive.Entry, 0, readBatch)
+	order, batch, entries := Order(seed), newKeyBatch(readBatch), make([]drive.Entry, 0, readBatch)
 	s := seen{ops: calls * readBatch}
 	for range calls {
 		batch.reset()
 		for range readBatch {
-			batch.add(order.next() % keys)
+			batch.add(order.Next() % keys)
 		}
 		entries = store.ReadBatch(entries[:0], batch.keys)
 		for i, e := range entries {
@@ -108,9 +108,9 @@ func iterate(path string, all bool) (Result, error) {
 		if _, err := iterateOnce(store, all); err != nil {
 			return Result{}, err
 		}
-		c := startClock()
+		c := StartClock()
 		s, err := iterateOnce(store, all)
-		return c.stop(s.ops, s.bytes, s.sum), err
+		return c.Stop(s.ops, s.bytes, s.sum), err
 	})
 }
 

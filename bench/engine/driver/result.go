@@ -40,21 +40,22 @@ type Result struct {
 	FileAfter  float64 `json:"file_after,omitempty"`
 }
 
-// A clock takes the time of the part of a run that counts, and the allocations
+// A Clock takes the time of the part of a run that counts, and the allocations
 // in it.
-type clock struct {
+type Clock struct {
 	mallocs uint64
 	begun   time.Time
 }
 
-func startClock() clock {
+// StartClock begins the time.
+func StartClock() Clock {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return clock{m.Mallocs, time.Now()}
+	return Clock{m.Mallocs, time.Now()}
 }
 
-// stop ends the time and returns the result.
-func (c clock) stop(ops, bytes, check uint64) Result {
+// Stop ends the time and returns the result.
+func (c Clock) Stop(ops, bytes, check uint64) Result {
 	r := Result{Ops: ops, Bytes: bytes, Seconds: time.Since(c.begun).Seconds(), Check: check}
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)

@@ -23,14 +23,14 @@ const (
 func appendSynced(ctx context.Context, path string, writers int, each uint64) (Result, error) {
 	store, err := fresh(path, drive.Options{Sync: drive.SyncAlways})
 	return withStore(store, err, func(store *drive.Store) (Result, error) {
-		c := startClock()
+		c := StartClock()
 		group, _ := errgroup.WithContext(ctx)
 		for t := range writers {
 			group.Go(func() error { return contend(store, t, each, syncedSize) })
 		}
 		err := group.Wait()
 		ops := uint64(writers) * each
-		return c.stop(ops, ops*syncedSize, uint64(store.Len())), err
+		return c.Stop(ops, ops*syncedSize, uint64(store.Len())), err
 	})
 }
 
@@ -49,7 +49,7 @@ func bareSynced(path string, count uint64) (r Result, err error) {
 	for i := range entry {
 		entry[i] = fill
 	}
-	c := startClock()
+	c := StartClock()
 	for n := range count {
 		setNumber(entry, n)
 		if _, err := f.Write(entry); err != nil {
@@ -59,5 +59,5 @@ func bareSynced(path string, count uint64) (r Result, err error) {
 			return Result{}, err
 		}
 	}
-	return c.stop(count, count*syncedSize, count), nil
+	return c.Stop(count, count*syncedSize, count), nil
 }
