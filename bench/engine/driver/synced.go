@@ -55,7 +55,7 @@ func bareSynced(path string, count uint64) (r Result, err error) {
 		if _, err := f.Write(entry); err != nil {
 			return Result{}, err
 		}
-		if err := syncData(f); err != nil {
+		if err := SyncData(f); err != nil {
 			return Result{}, err
 		}
 	}

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// syncData brings the bytes of a file onto stable storage.
-func syncData(f *os.File) error { return unix.Fdatasync(int(f.Fd())) }
+// SyncData brings the bytes of a file onto stable storage.
+func SyncData(f *os.File) error { return unix.Fdatasync(int(f.Fd())) }
 
 // dropCache drops the pages of a file from the system's cache.
 func dropCache(path string) (err error) {

@@ -7,8 +7,8 @@ import (
 	"os"
 )
 
-// syncData brings the bytes of a file onto stable storage.
-func syncData(f *os.File) error { return f.Sync() }
+// SyncData brings the bytes of a file onto stable storage.
+func SyncData(f *os.File) error { return f.Sync() }
 
 // dropCache cannot be done on this system.
 func dropCache(string) error {
