@@ -81,7 +81,7 @@ func checkIterationWhileWriting(t *testing.T, s *Store, order Order, keys, write
 		case n == deleted: // may come or not
 		case !found:
 			t.Errorf("key %d did not come", n)
-		case got != value(n) && !(overwritten && got == newer):
+		case got != value(n) && (!overwritten || got != newer):
 			t.Errorf("key %d came with %q", n, got)
 		case overwritten && order == NewestFirst && !before[KeyHash(key(n))] && got != newer && farBehind(n, keys, writeAt):
 			t.Errorf("key %d came with its older value, long after it was overwritten", n)

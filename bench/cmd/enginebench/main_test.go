@@ -57,7 +57,11 @@ func TestList(t *testing.T) {
 func TestRefusedCommandLines(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x")
 	for _, args := range [][]string{
-		nil, {"a_append_8b_batch1024"}, {"a_append_8b_batch1024", path, "1", "2"}, {"store", "map", "get"}, {"report"},
+		nil,
+		{"a_append_8b_batch1024"},
+		{"a_append_8b_batch1024", path, "1", "2"},
+		{"store", "map", "get"},
+		{"report"},
 		{"limits"},
 	} {
 		var out, log bytes.Buffer

@@ -140,10 +140,10 @@ func (r *Results) storeTable(b *strings.Builder) {
 	}
 	for _, c := range workload.Cases() {
 		line(c.Title, c, c.Rate)
-		switch {
-		case c.Rate == workload.Reads:
+		switch c.Rate {
+		case workload.Reads:
 			line("the writer meanwhile", c, workload.Writes)
-		case c.Rate == workload.Millis:
+		case workload.Millis:
 			line("memory after that and 100 k reads", c, workload.Mebibytes)
 			line("files of 1 M keys with 8 B each", c, workload.DiskBytes)
 		}

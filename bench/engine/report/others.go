@@ -18,9 +18,12 @@ const (
 	storePrefix = "s_"
 	// limitsCase is the name under which the limits are chosen.
 	limitsCase = "limits"
-	// StoreCommand and LimitsCommand are what the program of ours is asked for.
-	StoreCommand  = "store"
-	LimitsCommand = "limits"
+)
+
+// What our program is asked for besides the driver's cases.
+const (
+	StoreCommand  = "store"  // a case on a store
+	LimitsCommand = "limits" // the limits of the machine
 )
 
 // storeCase is the name of a case of the stores in the report.

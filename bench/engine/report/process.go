@@ -71,17 +71,17 @@ func contest(ctx context.Context, p Plan, name string, list []contestant, counts
 // sameWork holds that all runs have one check.
 func sameWork(list []contestant, runs [][]driver.Result) error {
 	checks := map[uint64]string{}
-	first := ""
+	var told strings.Builder
 	for i, c := range list {
 		for _, r := range runs[i] {
 			if _, met := checks[r.Check]; !met {
 				checks[r.Check] = c.impl
-				first += fmt.Sprintf(", %s %d", c.impl, r.Check)
+				fmt.Fprintf(&told, ", %s %d", c.impl, r.Check)
 			}
 		}
 	}
 	if len(checks) > 1 {
-		return fmt.Errorf("the checks differ%s: the work was not the same", first)
+		return fmt.Errorf("the checks differ%s: the work was not the same", told.String())
 	}
 	return nil
 }
