@@ -28,7 +28,7 @@ PACKAGES  = $(MODULES:%=./%/...)
 
 .DEFAULT_GOAL := help
 .PHONY: help build programs vet test test32 race purego simd gen gen-check alone fuzz cross bench bench-simd benchcmp \
-	bench-rpc bench-originals js autobahn powercut mutants interop interop-format fmt fmt-check lint verify tidy tidy-check check tools clean
+	bench-engine bench-rpc bench-originals js autobahn powercut mutants interop interop-format fmt fmt-check lint verify tidy tidy-check check tools clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -130,6 +130,15 @@ bench: ## Compare with other systems; BENCHFLAGS go to the program
 
 bench-simd: ## Measure the kernels of drive-core beside what they replace (the tables of docs/simd.md)
 	@GO='$(GO)' sh tools/bench-simd.sh
+
+bench-engine: ## Compare the engine with the original and with other stores: docs/benchmarks.md (some ten minutes)
+	@if command -v cargo >/dev/null; then \
+		CARGO_TARGET_DIR=$(BIN)/rust-engine cargo build --quiet --release --locked --manifest-path bench/rust-engine/Cargo.toml; \
+	else \
+		echo '*** SKIPPED: THE ORIGINAL IS NOT MEASURED, IT NEEDS CARGO, WHICH WAS NOT FOUND ***'; \
+	fi
+	$(GO) build -trimpath -o $(BIN)/enginebench ./bench/cmd/enginebench
+	$(BIN)/enginebench report -o docs/benchmarks.md $(BENCHFLAGS)
 
 bench-rpc: ## Compare calls with those of other systems: docs/rpc.md (some ten minutes)
 	@if command -v cargo >/dev/null; then \

@@ -88,6 +88,7 @@ func (s *Store) settleLocked(err error) error {
 // that the index does not know yet. s.mu must be held.
 func (s *Store) publishLocked(g *generation, tail int64, changes []change, added *counts) {
 	s.countsMu.Lock()
+	g.reach.Store(tail)
 	for group := range slices.Chunk(changes, scanGroup) {
 		g.index.touchAll(group)
 		for _, c := range group {

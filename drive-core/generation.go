@@ -31,7 +31,9 @@ type generation struct {
 
 	_    [64]byte // the tail changes with every write: off the lines above
 	tail atomic.Int64
-	_    [56]byte
+	// reach is the tail, or that of a write on its way into the index: who finds it unchanged knows that the index is.
+	reach atomic.Int64
+	_     [48]byte
 }
 
 // collectTries is how often a refused mapping is tried again after a garbage
@@ -103,6 +105,7 @@ func (g *generation) advance(tail int64) {
 			return nil
 		})
 	}
+	g.reach.Store(tail)
 	g.tail.Store(tail)
 }
 

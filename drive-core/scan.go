@@ -29,6 +29,9 @@ type walker struct {
 	tail int64 // where the next entry ends
 	from int64 // where the walk began
 	all  bool  // superseded entries and tombstones too
+	// whole tells that all entries were live when the walk began. While nothing is written, the index need not be
+	// asked for any of them.
+	whole bool
 	// met holds the hashes of all entries that the walk has met, from the moment on when it meets a key that
 	// was written since the walk began; nil until then, which for most walks is for ever.
 	met    map[uint64]struct{}
@@ -51,8 +54,22 @@ func (s *Store) walk(all bool) (*walker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &walker{g: g, m: m, tail: tail, from: tail, all: all}, nil
+	return &walker{g: g, m: m, tail: tail, from: tail, all: all, whole: s.wholeAt(g, tail)}, nil
 }
+
+// wholeAt tells whether all entries up to tail, the end of g, are live. It does not
+// wait for a writer: while one publishes what it has written the answer is no.
+func (s *Store) wholeAt(g *generation, tail int64) bool {
+	if !s.countsMu.TryLock() {
+		return false
+	}
+	defer s.countsMu.Unlock()
+	return s.gen.Load() == g && g.tail.Load() == tail && s.counts.entries == g.index.count()
+}
+
+// direct tells whether the walk can return the entries that it meets without
+// asking the index.
+func (w *walker) direct() bool { return w.all || w.whole && w.g.reach.Load() == w.from }
 
 // next returns the next entries, in memory that the next call uses again; none at
 // the end.
@@ -67,12 +84,15 @@ func (w *walker) next() (found []location, err error) {
 			if err != nil {
 				return err
 			}
-			for _, e := range parsed {
-				loc := locationIn(e)
-				if !w.all {
-					loc = w.live(e, loc)
+			if w.direct() {
+				for i := range parsed {
+					found = append(found, locationIn(parsed[i]))
 				}
-				if loc != 0 {
+				return nil
+			}
+			w.g.index.touchEntries(parsed)
+			for _, e := range parsed {
+				if loc := w.live(e, locationIn(e)); loc != 0 {
 					found = append(found, loc)
 				}
 			}
@@ -86,9 +106,6 @@ func (w *walker) next() (found []location, err error) {
 func (w *walker) parse() ([]located, error) {
 	n, tail, err := w.m.parseGroup(&w.parsed, w.tail, 0)
 	w.tail = tail
-	if err == nil && !w.all {
-		w.g.index.touchEntries(w.parsed[:n])
-	}
 	return w.parsed[:n], err
 }
 

@@ -2,16 +2,13 @@ package originals
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/simd-drive/go/bench/document"
 	"github.com/simd-drive/go/bench/figure"
 	"github.com/simd-drive/go/bench/machine"
 	"github.com/simd-drive/go/bench/rounds"
@@ -67,22 +64,15 @@ var errFailed = errors.New("a run failed")
 // Write measures and writes the document to path, which ends in .md, and the
 // figures beside it as JSON. The verdicts go to out as well.
 func Write(ctx context.Context, p Plan, path string, out io.Writer) error {
-	stem, found := strings.CutSuffix(path, ".md")
-	if !found {
-		return fmt.Errorf("originals: %s does not end in .md", path)
+	stem, err := document.Stem(path)
+	if err != nil {
+		return err
 	}
 	r := run(ctx, p)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	text, err := json.MarshalIndent(r, "", "\t")
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(stem+".json", append(text, '\n'), 0o644); err != nil {
-		return err
-	}
-	if err := os.WriteFile(path, []byte(r.document(filepath.Base(stem))), 0o644); err != nil {
+	if err := document.Write(stem, r, r.document(document.Name(stem))); err != nil {
 		return err
 	}
 	if _, err := io.WriteString(out, r.Machine.String()+"\n\n"+figure.VerdictTable(r.Verdicts)); err != nil {
@@ -150,18 +140,7 @@ func (r *Results) find(client, server string, c Case) Result {
 // judge holds the Rust client's calls of one kind against the target.
 func (r *Results) judge(op string) figure.Verdict {
 	c := Case{op, targetSize, 1}
-	v := figure.Verdict{
-		Impl: "unmodified Rust client on our server", Case: c.String(),
-		Target: fmt.Sprintf("≥ %d × the original server", needRatio), Result: figure.NotMeasured,
-	}
 	ours, theirs := r.find(clientRust, serverOurs, c), r.find(clientRust, serverTheirs, c)
-	if ours.Calls == 0 || theirs.Calls == 0 {
-		return v
-	}
-	v.Ours, v.Theirs = figure.Number(ours.Calls)+" calls/s", figure.Number(theirs.Calls)+" calls/s"
-	v.Ratio, v.Result = ours.Calls/theirs.Calls, figure.Missed
-	if v.Ratio >= needRatio {
-		v.Result = figure.Met
-	}
-	return v
+	t := figure.Target{Need: needRatio, Unit: "calls/s", Against: "the original server"}
+	return t.Judge("unmodified Rust client on our server", c.String(), ours.Calls, theirs.Calls, ours.Calls > 0 && theirs.Calls > 0)
 }

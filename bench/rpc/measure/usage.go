@@ -1,11 +1,9 @@
 package measure
 
 import (
-	"bufio"
-	"os"
 	"runtime"
-	"strconv"
-	"strings"
+
+	"github.com/simd-drive/go/bench/memory"
 )
 
 // Usage is what a process has used since it started, and what it holds.
@@ -32,33 +30,12 @@ type Usage struct {
 func ownUsage() Usage {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	u := Usage{
+	held := memory.Now()
+	return Usage{
 		Allocations: int64(m.Mallocs), AllocatedBytes: int64(m.TotalAlloc),
 		CPUMicros: cpuMicros(), Goroutines: runtime.NumGoroutine(),
+		ResidentBytes: held.Resident, PeakResidentBytes: held.Peak,
 	}
-	f, err := os.Open("/proc/self/status")
-	if err != nil {
-		return u
-	}
-	defer func() { _ = f.Close() }() // it was only read
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if text, ok := strings.CutPrefix(lines.Text(), "VmRSS:"); ok {
-			u.ResidentBytes = kilobytes(text)
-		}
-		if text, ok := strings.CutPrefix(lines.Text(), "VmHWM:"); ok {
-			u.PeakResidentBytes = kilobytes(text)
-		}
-	}
-	return u
-}
-
-// kilobytes reads a size such as "  123 kB"; it is 0 for anything else.
-func kilobytes(text string) int64 {
-	n, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(text), " kB"), 10, 64)
-	if err != nil {
-		return 0
-	}
-	return n << 10
 }
 
 // since returns what was used between two moments; what is held is that of

@@ -5,14 +5,10 @@ package report
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"io"
-	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
+	"github.com/simd-drive/go/bench/document"
 	"github.com/simd-drive/go/bench/figure"
 	"github.com/simd-drive/go/bench/machine"
 	"github.com/simd-drive/go/bench/rounds"
@@ -76,26 +72,19 @@ type Results struct {
 // targets goes to out as well. What could not be measured stands in the
 // document with the reason.
 func Write(ctx context.Context, p rounds.Plan, all []measure.Implementation, scale Scale, path string, out io.Writer) error {
-	stem, found := strings.CutSuffix(path, ".md")
-	if !found {
-		return fmt.Errorf("report: %s does not end in .md", path)
-	}
-	r := run(ctx, p, all, scale)
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	text, err := json.MarshalIndent(r, "", "\t")
+	stem, err := document.Stem(path)
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(stem+".json", append(text, '\n'), 0o644); err != nil {
+	r := run(ctx, p, all, scale)
+	if err := ctx.Err(); err != nil {
 		return err
 	}
 	plots, err := r.plots(stem)
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(path, []byte(r.document(filepath.Base(stem), plots)), 0o644); err != nil {
+	if err := document.Write(stem, r, r.document(document.Name(stem), plots)); err != nil {
 		return err
 	}
 	_, err = io.WriteString(out, r.Machine.String()+"\n\n"+figure.VerdictTable(r.Verdicts))

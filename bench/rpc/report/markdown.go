@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/simd-drive/go/bench/chart"
 	"github.com/simd-drive/go/bench/figure"
 	"github.com/simd-drive/go/bench/rpc/measure"
 )
@@ -19,7 +20,7 @@ bare connections have no methods, codecs or errors, and the bare connections no 
 `
 
 // document is the whole Markdown file.
-func (r *Results) document(stem string, plots []plotFile) string {
+func (r *Results) document(stem string, plots []chart.File) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Calls over one connection\n\nThe last full run of `make bench-rpc`, unedited. The same figures are in %s.json.\n\n", stem)
 	if r.Scale.Smoke {
@@ -28,7 +29,7 @@ func (r *Results) document(stem string, plots []plotFile) string {
 	fmt.Fprintf(&b, "%s. %d rounds, %.0f minutes in all.\n\n%s\n## Targets\n\n", r.Machine, r.Rounds, r.Seconds/60, howMeasured)
 	b.WriteString(figure.VerdictTable(r.Verdicts))
 	for _, p := range plots {
-		fmt.Fprintf(&b, "\n![%s](%s)\n", p.title, p.name)
+		fmt.Fprintf(&b, "\n![%s](%s)\n", p.Title, p.Name)
 	}
 	for _, c := range echoCases {
 		r.echoTable(&b, c[0], c[1])
@@ -129,14 +130,11 @@ func (r *Results) idleTable(b *strings.Builder) {
 
 func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
 
-// names returns the implementations that a list of results has, in the order
-// of all of them.
-func names(all []measure.Implementation, has func(string) bool) []string {
-	var list []string
-	for _, i := range all {
-		if has(i.Name) {
-			list = append(list, i.Name)
-		}
+// names returns the names of implementations.
+func names(all []measure.Implementation) []string {
+	list := make([]string, len(all))
+	for i, one := range all {
+		list[i] = one.Name
 	}
 	return list
 }

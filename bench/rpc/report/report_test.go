@@ -98,15 +98,15 @@ func TestJudge(t *testing.T) {
 		ours   float64
 		want   string
 	}{
-		{"at least, at the bound", target{need: 2, versus: both, figure: calls}, 200, figure.Met},
-		{"at least, below", target{need: 2, versus: both, figure: calls}, 199, figure.Missed},
-		{"at most, at the bound of the smaller one", target{need: 2, atMost: true, versus: both, figure: calls}, 100, figure.Met},
-		{"at most, above", target{need: 2, atMost: true, versus: both, figure: calls}, 101, figure.Missed},
-		{"absolute, at the bound", target{need: 50, atMost: true, absolute: true, figure: calls}, 50, figure.Met},
-		{"absolute, above", target{need: 50, atMost: true, absolute: true, figure: calls}, 51, figure.Missed},
-		{"absolute, at least", target{need: 50, absolute: true, figure: calls}, 49, figure.Missed},
+		{"at least, at the bound", target{Target: figure.Target{Need: 2}, versus: both, figure: calls}, 200, figure.Met},
+		{"at least, below", target{Target: figure.Target{Need: 2}, versus: both, figure: calls}, 199, figure.Missed},
+		{"at most, at the bound of the smaller one", target{Target: figure.Target{Need: 2, AtMost: true}, versus: both, figure: calls}, 100, figure.Met},
+		{"at most, above", target{Target: figure.Target{Need: 2, AtMost: true}, versus: both, figure: calls}, 101, figure.Missed},
+		{"absolute, at the bound", target{Target: figure.Target{Need: 50, AtMost: true, Absolute: true}, figure: calls}, 50, figure.Met},
+		{"absolute, above", target{Target: figure.Target{Need: 50, AtMost: true, Absolute: true}, figure: calls}, 51, figure.Missed},
+		{"absolute, at least", target{Target: figure.Target{Need: 50, Absolute: true}, figure: calls}, 49, figure.Missed},
 		{"nothing asked for", target{versus: both, figure: calls}, 1, figure.Orientation},
-		{"no peer", target{need: 1, versus: []string{"nobody"}, figure: calls}, 1, figure.NotMeasured},
+		{"no peer", target{Target: figure.Target{Need: 1}, versus: []string{"nobody"}, figure: calls}, 1, figure.NotMeasured},
 	} {
 		if got := c.target.judge(results(c.ours, 100), "muxio"); got.Result != c.want {
 			t.Errorf("%s: %+v, want %s", c.name, got, c.want)

@@ -1,0 +1,24 @@
+package driver
+
+import (
+	"errors"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// SyncData brings the bytes of a file onto stable storage.
+func SyncData(f *os.File) error { return unix.Fdatasync(int(f.Fd())) }
+
+// dropCache drops the pages of a file from the system's cache.
+func dropCache(path string) (err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	return unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED)
+}
