@@ -28,7 +28,7 @@ PACKAGES  = $(MODULES:%=./%/...)
 
 .DEFAULT_GOAL := help
 .PHONY: help build programs vet test test32 race purego simd gen gen-check alone fuzz cross bench bench-simd benchcmp \
-	bench-engine bench-rpc bench-originals js autobahn powercut mutants interop interop-format fmt fmt-check lint verify tidy tidy-check check tools clean
+	bench-engine bench-rpc bench-originals bench-scale js autobahn powercut mutants interop interop-format fmt fmt-check lint verify tidy tidy-check check tools clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -150,6 +150,10 @@ bench-rpc: ## Compare calls with those of other systems: docs/rpc.md (some ten m
 
 bench-originals: programs ## Compare the original clients on both servers: docs/originals.md (some eight minutes)
 	@GO='$(GO)' sh tools/bench-originals.sh $(BENCHFLAGS)
+
+bench-scale: ## Measure 50 million keys and a sparse file of 64 GiB: docs/scaling.md (some three minutes, 6 GB of disk)
+	$(GO) build -trimpath -o $(BIN)/scalebench ./bench/cmd/scalebench
+	$(BIN)/scalebench report -o docs/scaling.md $(BENCHFLAGS)
 
 benchcmp: $(BIN)/.tools ## Compare Go benchmarks with those of another commit: REF=main [MODULES=muxio]
 	@set -e; old=$$(mktemp -d); trap 'git worktree remove --force "$$old"' EXIT; \

@@ -131,8 +131,8 @@ var likeOriginal = drive.Options{Sync: drive.SyncNone}
 // Remove removes the drive at path and what lies beside it.
 func Remove(path string) error {
 	var failures []error
-	for _, suffix := range []string{"", syncedSuffix, checkpointSuffix} {
-		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+	for _, name := range append(Beside(path), path) {
+		if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
 			failures = append(failures, err)
 		}
 	}
@@ -144,6 +144,9 @@ const (
 	syncedSuffix     = ".synced"
 	checkpointSuffix = ".idx"
 )
+
+// Beside returns the names of the files that may lie beside the drive at path.
+func Beside(path string) []string { return []string{path + syncedSuffix, path + checkpointSuffix} }
 
 // fresh opens a new drive at path.
 func fresh(path string, opts drive.Options) (*drive.Store, error) {

@@ -27,11 +27,19 @@ func (o opening) prepare(path string) error {
 		}
 		return store.Close()
 	}
-	if err := os.Remove(path + checkpointSuffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := DropCheckpoint(path); err != nil {
 		return err
 	}
 	if o == cold {
-		return dropCache(path)
+		return DropCache(path)
+	}
+	return nil
+}
+
+// DropCheckpoint removes the index checkpoint of the drive at path.
+func DropCheckpoint(path string) error {
+	if err := os.Remove(path + checkpointSuffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
 	}
 	return nil
 }

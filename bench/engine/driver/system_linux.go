@@ -10,8 +10,16 @@ import (
 // SyncData brings the bytes of a file onto stable storage.
 func SyncData(f *os.File) error { return unix.Fdatasync(int(f.Fd())) }
 
-// dropCache drops the pages of a file from the system's cache.
-func dropCache(path string) (err error) {
+// OnDisk returns how much room a file takes, without its holes.
+func OnDisk(f *os.File) (int64, error) {
+	const blockBytes = 512 // whatever the file system's
+	var st unix.Stat_t
+	err := unix.Fstat(int(f.Fd()), &st)
+	return st.Blocks * blockBytes, err
+}
+
+// DropCache drops the pages of a file from the system's cache.
+func DropCache(path string) (err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
