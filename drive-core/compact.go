@@ -118,6 +118,7 @@ type compaction struct {
 	old    *generation
 	next   *generation
 	copied int64 // the tail of the old file up to which it has been copied
+	before int64 // where the value that was copied last ends in the old file
 	counts counts
 	total  int64 // payload bytes to copy
 	done   int64

@@ -184,13 +184,13 @@ func (c *compaction) copyRun(m *mapping, values []change, tail int64) error {
 		from, to = from-shift, to-shift
 		clear(buf[prev-out.written : from-out.written])
 		payload, meta := buf[from-out.written:to-out.written], buf[to-out.written:][:metadataSize]
-		if err := m.verify(v, payload, meta); err != nil {
+		if err := m.verify(v, c.before, payload, meta); err != nil {
 			return err
 		}
 		setPrevOffset(meta, prev)
 		c.counts.add(from-prev, false)
 		c.note(v.hash, locationOf(from, to-from), to-from)
-		prev = to + metadataSize
+		prev, c.before = to+metadataSize, v.loc.tail()
 	}
 	out.buf = buf
 	return nil
@@ -199,7 +199,7 @@ func (c *compaction) copyRun(m *mapping, values []change, tail int64) error {
 // pass copies a large value without a buffer.
 func (c *compaction) pass(m *mapping, v change, start, end int64) error {
 	payload := m.data[start:end]
-	if err := m.verify(v, payload, m.data[end:]); err != nil {
+	if err := m.verify(v, c.before, payload, m.data[end:]); err != nil {
 		return err
 	}
 	prev := c.out.tail()
@@ -212,6 +212,7 @@ func (c *compaction) pass(m *mapping, v change, start, end int64) error {
 	c.out.buf = appendMetadata(c.out.buf, metadata{keyHash: v.hash, prevOffset: prev, checksum: sum})
 	c.counts.add(from-prev, false)
 	c.note(v.hash, locationOf(from, end-start), end-start)
+	c.before = end + metadataSize
 	return nil
 }
 
@@ -242,17 +243,30 @@ func (m *mapping) span(loc location) (start, end int64, err error) {
 	return e.start, e.end, nil
 }
 
-// verify makes sure that what was read of a value is what the index knows of it: its
-// hash, where it begins, and its checksum.
-func (m *mapping) verify(v change, payload, meta []byte) error {
-	e := Entry{m: m, loc: v.loc}
+// verify makes sure that what was read of a value, payload and metadata, is what the
+// index knows of it: its hash, where it begins, and its checksum. before is where the
+// value that was copied last ends in the same file.
+func (m *mapping) verify(v change, before int64, payload, meta []byte) error {
 	stored, _ := parseMetadata(meta)
-	prev := stored.prevOffset
-	if stored.keyHash != v.hash || prev < 0 || prev+padding(prev) != v.loc.end()-int64(len(payload)) {
+	if stored.keyHash != v.hash || !m.links(stored.prevOffset, before, v.loc.end()-int64(len(payload))) {
 		return brokenChain(m.path, v.loc.tail())
 	}
 	if !matches(payload, stored.checksum) {
-		return e.damaged()
+		return (Entry{m: m, loc: v.loc}).damaged()
 	}
 	return nil
+}
+
+// links tells whether a payload at start can have the previous offset prev, when the
+// value that was copied last ends at before. If that is next to it, only tombstones
+// fit in between; else there is some entry that ends at prev.
+func (m *mapping) links(prev, before, start int64) bool {
+	if prev < 0 || prev+padding(prev) != start {
+		return false
+	}
+	if prev == before || prev == 0 {
+		return true
+	}
+	e, ok := parseEntry(m.data, prev)
+	return ok && (before+padding(before) != start || prev > before && e.tombstone)
 }
