@@ -18,7 +18,7 @@ import (
 // that is set, and removes it when remove is called.
 func benchDir(b *testing.B) (path string, remove func()) {
 	b.Helper()
-	dir, err := os.MkdirTemp(os.Getenv("DRIVE_BENCH_DIR"), "drive-bench")
+	dir, err := os.MkdirTemp(os.Getenv("DRIVE_BENCH_DIR"), "drive-bench") //nolint:usetesting // elsewhere on demand, and removed after each run
 	if err != nil {
 		b.Fatal(err)
 	}

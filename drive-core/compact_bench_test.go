@@ -53,7 +53,7 @@ func BenchmarkCompact(b *testing.B) {
 					b.SetBytes(int64(c.keys) * int64(c.size))
 					for b.Loop() {
 						b.StopTimer()
-						dir, err := os.MkdirTemp(os.Getenv("DRIVE_BENCH_DIR"), "compact")
+						dir, err := os.MkdirTemp(os.Getenv("DRIVE_BENCH_DIR"), "compact") //nolint:usetesting // likewise
 						if err != nil {
 							b.Fatal(err)
 						}

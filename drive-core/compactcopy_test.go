@@ -151,7 +151,7 @@ func TestCompactionFindsDamageAnywhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for off := int64(0); off < end; off++ {
+	for off := range end {
 		if off > small+2*alignment && off < small+gatherMin && off%5000 != 0 {
 			continue
 		}

@@ -80,7 +80,7 @@ func TestStreamThatEndsBadly(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				s := mustOpen(t, tempPath(t), Options{})
 				tail := mustWrite(t, s, "k", []byte("before"))
-				var r io.Reader = io.MultiReader(io.LimitReader(zeros{}, 2*spoolMin), readFunc(func([]byte) (int, error) {
+				r := io.MultiReader(io.LimitReader(zeros{}, 2*spoolMin), readFunc(func([]byte) (int, error) {
 					if panics {
 						panic(broken)
 					}
@@ -91,7 +91,7 @@ func TestStreamThatEndsBadly(t *testing.T) {
 				}
 				func() {
 					defer func() {
-						if r := recover(); (r != nil) != panics || panics && r != broken {
+						if r := recover(); (r != nil) != panics || panics && r != any(broken) { //nolint:errorlint // the very same
 							t.Errorf("panic: %v", r)
 						}
 					}()
