@@ -91,7 +91,7 @@ func TestStreamThatEndsBadly(t *testing.T) {
 				}
 				func() {
 					defer func() {
-						if r := recover(); (r != nil) != panics || panics && r != any(broken) { //nolint:errorlint // the very same
+						if r := recover(); (r != nil) != panics || panics && r != any(broken) {
 							t.Errorf("panic: %v", r)
 						}
 					}()
