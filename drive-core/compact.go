@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"golang.org/x/time/rate"
@@ -20,10 +19,6 @@ const (
 	compactSuffix = ".compact-"
 	// compactWordLen is the length of that word.
 	compactWordLen = 26
-	// compactStep is how many entries compaction copies between looks at its context.
-	compactStep = 1024
-	// compactStepBytes is how many payload bytes it copies between them.
-	compactStepBytes = 8 << 20
 	// catchUpBytes is how much may be left to copy when writers are made to wait for the rest.
 	catchUpBytes = 1 << 20
 	// catchUpRounds is how often compaction runs after writers before it makes them wait.
@@ -91,13 +86,13 @@ func (s *Store) Compact(ctx context.Context, opts CompactOptions) (CompactResult
 	}
 	c := &compaction{
 		s: s, ctx: ctx, opts: opts, pace: newPace(opts.BytesPerSecond), name: name,
-		next: newGeneration(file, s.fsys, s.path, s.opts.ReserveBytes),
+		next: newGeneration(file, s.fsys, s.path, s.opts.ReserveBytes), out: newCopyWriter(file),
 	}
 	if err := c.run(); err != nil {
 		if s.gen.Load() == nil {
 			err = ErrClosed // whatever failed because of that
 		}
-		return CompactResult{}, errors.Join(err, c.next.close(), s.fsys.Remove(name))
+		return CompactResult{}, errors.Join(err, c.abandon())
 	}
 	result, err := c.takeOver()
 	if err == nil {
@@ -105,6 +100,12 @@ func (s *Store) Compact(ctx context.Context, opts CompactOptions) (CompactResult
 			"before", result.SizeBefore, "after", result.SizeAfter)
 	}
 	return result, err
+}
+
+// abandon removes the new file.
+func (c *compaction) abandon() error {
+	_ = c.out.wait() // it failed, or is of no use any more
+	return errors.Join(c.next.close(), c.s.fsys.Remove(c.name))
 }
 
 // compaction is one run of Compact.
@@ -117,10 +118,11 @@ type compaction struct {
 	old    *generation
 	next   *generation
 	copied int64 // the tail of the old file up to which it has been copied
+	before int64 // where the value that was copied last ends in the old file
 	counts counts
 	total  int64 // payload bytes to copy
 	done   int64
-	out    batch
+	out    *copyWriter
 }
 
 // run copies the live entries into the new file, then what was written meanwhile,
@@ -132,14 +134,7 @@ func (c *compaction) run() error {
 	}
 	c.total = c.s.liveBytes()
 	c.copied = c.old.tail.Load()
-	live, err := c.live(c.copied)
-	if err != nil {
-		return err
-	}
-	if c.opts.Order == FileOrder {
-		slices.Reverse(live)
-	}
-	if err := c.copy(live); err != nil {
+	if err := c.copy(c.live()); err != nil {
 		return err
 	}
 	c.pace = nil // or a writer that is faster would never be caught up with
@@ -158,117 +153,6 @@ func (c *compaction) run() error {
 	return c.next.file.Sync()
 }
 
-// live returns where the entries up to tail are that are live now, newest first.
-// One that is overwritten or deleted later is copied for nothing.
-func (c *compaction) live(tail int64) ([]location, error) {
-	var all []location
-	err := c.old.backward(tail, 0, func(group []located) error {
-		for _, e := range group {
-			if loc := locationIn(e); !e.tombstone && c.old.index.get(e.keyHash) == loc {
-				all = append(all, loc)
-			}
-		}
-		return nil
-	})
-	return all, err
-}
-
-// catchUp copies what was written up to tail since the last time: values that are
-// live now, and deletions of what has been copied before.
-func (c *compaction) catchUp(tail int64) error {
-	var all []location
-	err := c.old.backward(tail, c.copied, func(group []located) error {
-		for _, e := range group {
-			if loc := locationIn(e); e.tombstone || c.old.index.get(e.keyHash) == loc {
-				all = append(all, loc)
-				c.total += e.size()
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	slices.Reverse(all)
-	if err := c.copy(all); err != nil {
-		return err
-	}
-	c.copied = tail
-	return nil
-}
-
-// copy copies entries in the given order.
-func (c *compaction) copy(entries []location) error {
-	m, err := c.old.cover(c.old.tail.Load())
-	if err != nil || m == nil {
-		return err
-	}
-	for len(entries) > 0 {
-		if err := c.ctx.Err(); err != nil {
-			return err
-		}
-		before := c.done
-		n, err := c.step(m, entries)
-		if err != nil {
-			return err
-		}
-		entries = entries[n:]
-		if c.opts.Progress != nil {
-			c.opts.Progress(c.done, max(c.done, c.total))
-		}
-		if err := keepPace(c.ctx, c.pace, c.done-before); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// step copies some entries from the start of entries and returns how many.
-func (c *compaction) step(m *mapping, entries []location) (n int, err error) {
-	c.out.start(c.next)
-	err = m.guard(func() error {
-		for before := c.done; n < len(entries) && n < compactStep && c.done-before < compactStepBytes; n++ {
-			if err := c.add(Entry{m: m, loc: entries[n]}); err != nil {
-				return err
-			}
-		}
-		return c.out.finish(nil)
-	})
-	if err != nil {
-		var failure *FailedError // of the new file, which is not the store's
-		if errors.As(err, &failure) {
-			err = fmt.Errorf("drive: compact: %w", failure.Err)
-		}
-		return 0, err
-	}
-	for _, ch := range c.out.changes {
-		c.next.apply(ch, &c.counts)
-	}
-	c.next.index.settle()
-	c.counts.merge(&c.out.counts)
-	c.next.tail.Store(c.out.end)
-	return n, nil
-}
-
-// add copies one entry: a value, verified, or a deletion, unless the new file never
-// had the key.
-func (c *compaction) add(e Entry) error {
-	hash := e.KeyHash()
-	if e.IsTombstone() {
-		c.out.nextOperation() // an older value may be in the same step
-		if loc, _ := c.out.current(hash); loc == 0 {
-			return nil
-		}
-		return c.out.tombstone(hash)
-	}
-	value, sum := e.Bytes(), e.Checksum()
-	if !matches(value, sum) {
-		return e.damaged()
-	}
-	c.done += int64(len(value))
-	return c.out.value(hash, value, sum)
-}
-
 // takeOver lets writers wait, copies what they have written last, and puts the new
 // file into the place of the old one.
 func (c *compaction) takeOver() (CompactResult, error) {
@@ -277,7 +161,7 @@ func (c *compaction) takeOver() (CompactResult, error) {
 	defer s.mu.Unlock()
 	err := c.install()
 	if err != nil {
-		return CompactResult{}, errors.Join(err, c.next.close(), s.fsys.Remove(c.name))
+		return CompactResult{}, errors.Join(err, c.abandon())
 	}
 	result := CompactResult{Entries: c.next.index.count(), SizeBefore: c.old.tail.Load(), SizeAfter: c.next.tail.Load()}
 	return result, c.swapLocked()

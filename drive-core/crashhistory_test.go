@@ -189,7 +189,7 @@ func (r *crashRun) stream() {
 	r.write(k, size, func(key, v []byte) error {
 		var from io.Reader = bytes.NewReader(v)
 		if !prompt {
-			from = struct{ io.Reader }{from}
+			from = stalling{r.store, from} // by way of a temporary file, whatever the load of the machine
 		}
 		_, err := r.store.WriteFrom(key, from)
 		return err

@@ -167,11 +167,15 @@ var fullCalls = map[string]struct {
 		return err
 	}},
 	"stream, beside the drive": {free: 5 << 20, temporary: true, call: func(s *Store, _ acknowledged) error {
+		_, err := s.WriteFrom(keyName(newKey), stalling{s, value{newKey, 2, 8 << 20}.reader()})
+		return err
+	}},
+	"stream, straight into the drive": {free: 5 << 20, temporary: true, call: func(s *Store, _ acknowledged) error {
 		_, err := s.WriteFrom(keyName(newKey), value{newKey, 2, 8 << 20}.reader())
 		return err
 	}},
 	"stream, into the drive": {free: 12 << 20, call: func(s *Store, _ acknowledged) error {
-		_, err := s.WriteFrom(keyName(newKey), value{newKey, 2, 8 << 20}.reader())
+		_, err := s.WriteFrom(keyName(newKey), stalling{s, value{newKey, 2, 8 << 20}.reader()})
 		return err
 	}},
 	"compaction": {free: 100 << 10, temporary: true, call: func(s *Store, _ acknowledged) error {
@@ -317,7 +321,7 @@ func TestDiskFullWhenMade(t *testing.T) {
 		if err := held.write(s, value{1, 2, 1000}); err != nil {
 			t.Error(err)
 		}
-		if _, err := s.WriteFrom([]byte("k"), value{1, 2, spoolMin + 1}.reader()); !errors.Is(err, syscall.ENOSPC) || errors.Is(err, ErrFailed) {
+		if _, err := s.WriteFrom([]byte("k"), stalling{s, value{1, 2, spoolMin + 1}.reader()}); !errors.Is(err, syscall.ENOSPC) || errors.Is(err, ErrFailed) {
 			t.Errorf("WriteFrom: %v", err)
 		}
 		if _, err := s.Compact(t.Context(), CompactOptions{}); !errors.Is(err, syscall.ENOSPC) || errors.Is(err, ErrFailed) {

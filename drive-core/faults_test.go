@@ -39,6 +39,10 @@ var faultyCalls = map[string]func(t *testing.T, s *Store) error{
 		_, err := s.WriteFrom([]byte("n"), io.LimitReader(zeros{}, spoolMin+100))
 		return err
 	},
+	"stalled stream": func(_ *testing.T, s *Store) error {
+		_, err := s.WriteFrom([]byte("n"), stalling{s, io.LimitReader(zeros{}, spoolMin+100)})
+		return err
+	},
 	"prompt stream": func(_ *testing.T, s *Store) error {
 		_, err := s.WriteFrom([]byte("n"), bytes.NewReader(make([]byte, spoolMin+100)))
 		return err

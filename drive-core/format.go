@@ -72,6 +72,9 @@ func appendMetadata(dst []byte, m metadata) []byte {
 	return binary.LittleEndian.AppendUint32(dst, m.checksum)
 }
 
+// setPrevOffset changes the previous offset in the 20 bytes of meta.
+func setPrevOffset(meta []byte, prev int64) { binary.LittleEndian.PutUint64(meta[8:], uint64(prev)) }
+
 // parseMetadata reads the metadata at the start of b. It refuses only short input;
 // a previous offset beyond int64 comes back negative, which no caller accepts as an
 // offset.

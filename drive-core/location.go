@@ -48,3 +48,12 @@ func (l location) end() int64 {
 
 // tail returns where the entry ends.
 func (l location) tail() int64 { return l.end() + metadataSize }
+
+// place returns a number that grows from value to value of a file: where the payload
+// begins, or its metadata, in units of alignment. No two values have the same.
+func (l location) place() uint64 {
+	if l&longForm != 0 {
+		return uint64(l&^longForm) / alignment
+	}
+	return uint64(l >> sizeBits)
+}

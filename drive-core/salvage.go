@@ -156,7 +156,7 @@ func (r *salvage) writeCopy(fsys vfs.FS, m *wholeMap, dst string) (err error) {
 		return err
 	}
 	w := newCopyWriter(f)
-	err = m.guard(func() error { return r.copyTo(w) })
+	err = errors.Join(m.guard(func() error { return r.copyTo(w) }), w.wait())
 	if err == nil {
 		err = f.CopyAttributes(m.file)
 	}
@@ -195,5 +195,5 @@ func (r *salvage) copyTo(w *copyWriter) error {
 		}
 	}
 	r.progress(2*r.report.SourceSize, 0)
-	return w.flush()
+	return w.finish()
 }

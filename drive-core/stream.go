@@ -29,12 +29,14 @@ const (
 // WriteFrom wraps, nothing is stored. Memory does not grow with the length of the
 // stream.
 //
-// A stalled reader blocks no other writer: up to 4 MiB are buffered in memory;
-// what is longer goes to a nameless temporary file beside the drive first, which
-// costs the same space again for that time, and is copied by the system under the
-// writers' lock. A bytes.Reader, bytes.Buffer, strings.Reader, EntryReader and an
-// *os.File that is a regular file do not stall; they are written without the
-// detour, and other writers wait meanwhile.
+// A stalled reader blocks no other writer: up to 4 MiB are buffered in memory. What
+// is longer is written into the drive while other writers wait, as long as r is about
+// as fast as copying a file. Once it falls behind by some milliseconds, what there is
+// of the stream moves to a nameless temporary file beside the drive, where the rest
+// follows, which costs the same space again for that time; at the end the system
+// copies it into the drive under the writers' lock. A bytes.Reader, bytes.Buffer,
+// strings.Reader, EntryReader and an *os.File that is a regular file are taken not to
+// stall, however long they take.
 //
 // Errors: as for Write. Upstream: the original stores what it got before the
 // reader's error as if it were the value, leaves the file in disorder after
@@ -59,7 +61,7 @@ func (s *Store) WriteFromHash(hash uint64, r io.Reader) (int64, error) {
 	if promptReader(r) {
 		return s.writeDirect(hash, head, r)
 	}
-	return s.writeSpooled(hash, head, r)
+	return s.writeWhilePrompt(hash, head, r)
 }
 
 // promptReader tells whether r is known to return without waiting for anybody.
@@ -167,42 +169,42 @@ func (p *pourer) drain(head []byte, r io.Reader) error {
 func (s *Store) writeDirect(hash uint64, head []byte, r io.Reader) (int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.streamLocked(hash, func(g *generation, start, limit int64) (int64, uint32, error) {
-		p := pourer{file: g.file, off: start, limit: limit}
-		err := p.drain(head, r)
-		switch {
-		case errors.Is(p.err, vfs.ErrFault):
-			err = errValueFault
-		case p.err != nil && !errors.Is(p.err, ErrTooLarge):
-			err = &FailedError{Op: failedWrite, Err: p.err}
-		}
-		return p.size, p.sum, err
-	})
-}
-
-// writeSpooled writes a stream to a temporary file, and from there into the drive.
-func (s *Store) writeSpooled(hash uint64, head []byte, r io.Reader) (int64, error) {
-	spool, remove, err := s.newSpool()
+	w, err := s.beginStreamLocked()
 	if err != nil {
-		return 0, fmt.Errorf("drive: make a temporary file: %w", err)
-	}
-	defer remove()
-	p := pourer{file: spool, limit: maxOffset}
-	if err := p.drain(head, r); err != nil {
 		return 0, err
 	}
-	size, sum := p.size, p.sum
+	defer w.rollBackLocked() // also when the reader panics
+	p := pourer{file: w.g.file, off: w.start, limit: w.limit}
+	err = p.drain(head, r)
+	switch {
+	case errors.Is(p.err, vfs.ErrFault):
+		err = errValueFault
+	case p.err != nil && !errors.Is(p.err, ErrTooLarge):
+		err = w.failedLocked(p.err)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return w.publishLocked(hash, p.size, p.sum)
+}
+
+// writeSpooled writes a stream of which size bytes are in a temporary file into the
+// drive.
+func (s *Store) writeSpooled(hash uint64, spool vfs.File, size int64, sum uint32) (int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.streamLocked(hash, func(g *generation, start, limit int64) (int64, uint32, error) {
-		if size > limit {
-			return size, 0, ErrTooLarge
-		}
-		if _, err := g.file.CopyFrom(spool, 0, start, size); err != nil {
-			return size, sum, &FailedError{Op: failedWrite, Err: err}
-		}
-		return size, sum, nil
-	})
+	w, err := s.beginStreamLocked()
+	if err != nil {
+		return 0, err
+	}
+	defer w.rollBackLocked()
+	if size > w.limit {
+		return 0, ErrTooLarge
+	}
+	if _, err := w.g.file.CopyFrom(spool, 0, w.start, size); err != nil {
+		return 0, w.failedLocked(err)
+	}
+	return w.publishLocked(hash, size, sum)
 }
 
 // newSpool makes a temporary file beside the drive. remove closes it, and removes
@@ -223,52 +225,4 @@ func (s *Store) newSpool() (spool vfs.File, remove func(), err error) {
 			s.log.Warn("drive: temporary file left behind", "path", name, "err", err)
 		}
 	}, nil
-}
-
-// streamLocked appends a value whose payload fill writes to the file, from start
-// on and at most limit bytes. s.mu must be held.
-func (s *Store) streamLocked(
-	hash uint64, fill func(g *generation, start, limit int64) (size int64, sum uint32, err error),
-) (end int64, err error) {
-	g, err := s.writableLocked()
-	if err != nil {
-		return 0, err
-	}
-	tail := g.tail.Load()
-	pad := padding(tail)
-	start := tail + pad
-	limit := maxOffset - metadataSize - start
-	done := false
-	defer func() {
-		if !done { // also when the reader panics
-			_ = s.rollBackLocked(g, err)
-		}
-	}()
-	if pad > 0 {
-		if _, err := g.file.WriteAt(zeroPad[:pad], tail); err != nil {
-			return 0, &FailedError{Op: failedWrite, Err: err}
-		}
-	}
-	size, sum, err := fill(g, start, limit)
-	if err != nil {
-		return 0, err
-	}
-	end = start + size + metadataSize
-	if err := g.makeRoom(end); err != nil {
-		return 0, err
-	}
-	meta := appendMetadata(make([]byte, 0, metadataSize), metadata{keyHash: hash, prevOffset: tail, checksum: sum})
-	if _, err := g.file.WriteAt(meta, start+size); err != nil {
-		return 0, &FailedError{Op: failedWrite, Err: err}
-	}
-	if s.opts.Sync == SyncAlways {
-		if err := s.syncTo(g, end); err != nil {
-			return 0, err
-		}
-	}
-	done = true
-	var added counts
-	added.add(pad, false)
-	s.publishLocked(g, end, []change{{hash, locationOf(start, size)}}, &added)
-	return end, nil
 }
