@@ -55,6 +55,9 @@ type Options struct {
 	Follow time.Duration
 	// AutoCompact says when the file is compacted by itself. The zero value is never.
 	AutoCompact AutoCompact
+	// Checkpoint says whether and when a copy of the index is kept beside the drive, by which it opens fast. The
+	// zero value keeps one beside a drive that is not small.
+	Checkpoint Checkpoint
 	// Scrub says how often the whole file is verified by itself. The zero value is never.
 	Scrub ScrubSchedule
 	// Logger is told of repairs (at Warn) and of compactions (at Info). Nil is silent.
@@ -75,6 +78,7 @@ func (o Options) withDefaults() Options {
 	if o.AutoCompact.MinBytes <= 0 {
 		o.AutoCompact.MinBytes = DefaultAutoCompactMinBytes
 	}
+	o.Checkpoint = o.Checkpoint.withDefaults()
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}

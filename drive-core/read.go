@@ -61,6 +61,9 @@ func (s *Store) find(hash uint64) (Entry, error) {
 	}
 	loc := g.index.get(hash)
 	if loc == 0 {
+		if err := g.index.lost(); err != nil {
+			return Entry{}, err
+		}
 		return Entry{}, ErrNotFound
 	}
 	return g.entry(loc)

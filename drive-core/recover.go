@@ -33,6 +33,9 @@ type verification struct {
 	// first: that of the first entry, which closes the chain. A damaged offset that reads as zero would close it
 	// too early.
 	first bool
+	// floor is a tail from which on the entries before it are known. The chain must come by there; the entries
+	// below are not visited, and walked only as far as their checksums are asked for.
+	floor int64
 }
 
 // scanBackward walks the chain of previous offsets from the end of data to 0 and
@@ -53,6 +56,12 @@ func scanBackward(data []byte, v verification, visit func(located)) error {
 			return &CorruptError{Offset: max(0, tail-metadataSize), Reason: "no entry ends here"}
 		}
 		newest := v.newest < 0 || v.newest > 0 && (seenBytes < v.newest || seen < verifyMinEntries)
+		if tail <= v.floor && !newest && tail <= v.above {
+			return nil
+		}
+		if tail > v.floor && e.prevOffset < v.floor {
+			return &CorruptError{Offset: max(0, tail-metadataSize), Reason: "the entry leads past what is known"}
+		}
 		if newest || tail > v.above || v.first && e.prevOffset == 0 {
 			lookedAt(e.size())
 			if !matches(data[e.start:e.end], e.checksum) {
@@ -61,7 +70,9 @@ func scanBackward(data []byte, v verification, visit func(located)) error {
 		}
 		seenBytes += e.size()
 		seen++
-		visit(e)
+		if tail > v.floor {
+			visit(e)
+		}
 		tail = e.prevOffset
 	}
 	return nil

@@ -38,6 +38,7 @@ type Store struct {
 
 	compacting sync.Mutex // held by a compaction; taken before mu
 	auto       autoCompaction
+	ckpt       checkpointing
 	tasks      tasks
 }
 
@@ -93,11 +94,13 @@ func (s *Store) FileSize() int64 {
 // and closes the file all the same. Closing twice is no error; other methods then return ErrClosed or find nothing.
 func (s *Store) Close() error {
 	s.tasks.stop()
+	s.ckpt.writing.Lock()
 	s.mu.Lock()
 	s.syncMu.Lock()
 	err := s.closeLocked()
 	s.syncMu.Unlock()
 	s.mu.Unlock()
+	s.ckpt.writing.Unlock()
 	s.tasks.wait()
 	return err
 }
@@ -118,6 +121,7 @@ func (s *Store) closeLocked() error {
 		if e := s.marker.close(tail == 0 && s.failure.Load() == nil); e != nil {
 			s.log.Warn("drive: the mark of what is synced", "path", s.path, "err", e)
 		}
+		s.checkpointAtEnd(g)
 	}
 	s.gen.Store(nil)
 	s.batch = batch{}
@@ -136,7 +140,11 @@ func (s *Store) writableLocked() (*generation, error) {
 	case failure != nil:
 		return nil, failure
 	}
-	if err := g.checkEnd(); err != nil {
+	err := g.index.lost() // or the sizes of what is replaced would be wrong, and compaction lose more
+	if err == nil {
+		err = g.checkEnd()
+	}
+	if err != nil {
 		f := &FailedError{Op: "write", Err: err}
 		s.fail(f)
 		return nil, f
