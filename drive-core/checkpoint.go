@@ -95,6 +95,7 @@ type checkpointing struct {
 
 	// Guarded by the store's mu:
 	covered int64 // entries that the checkpoint beside the drive tells of; 0: there is none
+	drop    bool  // that one is not of the drive, or none is wanted
 	next    int64 // after a failure: not in the background before there are so many entries
 }
 
@@ -172,8 +173,11 @@ func (s *Store) checkpointAtEnd(g *generation) {
 	if o.Off || s.opts.ReadOnly || s.failure.Load() != nil || g.index.lost() != nil || entries < o.MinEntries {
 		return
 	}
-	since := entries - s.ckpt.covered
-	if since == 0 || s.ckpt.covered > 0 && since < max(closeMinEntries, g.index.live.Load()/closeShare) && !g.index.spoiled() {
+	due := max(closeMinEntries, g.index.live.Load()/closeShare)
+	if o.Every > 0 {
+		due = min(due, o.Every)
+	}
+	if since := entries - s.ckpt.covered; s.ckpt.covered > 0 && since < due && !g.index.spoiled() {
 		return
 	}
 	_, err := s.writeCheckpoint(context.Background(), g)

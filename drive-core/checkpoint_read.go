@@ -13,17 +13,16 @@ import (
 // resume makes the index from the checkpoint and the entries behind it, which are
 // verified as v says, as those before it are. It reports false when there is no
 // checkpoint, or anything disagrees; then g is as before, and the drive must be read
-// without. A store that may write removes a checkpoint that is not of the drive: what
-// will be appended could look like what it was of. It reads data under the caller's guard.
+// without. It reads data under the caller's guard.
 func (s *Store) resume(g *generation, data []byte, file uint64, v verification) (c counts, ok bool) {
-	s.ckpt.covered, s.ckpt.next = 0, 0
+	s.ckpt.covered, s.ckpt.next, s.ckpt.drop = 0, 0, s.opts.Checkpoint.Off
 	if s.opts.Checkpoint.Off {
-		s.dropCheckpoint(nil)
 		return counts{}, false
 	}
 	head, f, err := s.openCheckpoint(data, file)
 	if err != nil {
-		s.dropCheckpoint(err)
+		s.ckpt.drop = true
+		s.log.Warn("drive: the index checkpoint is not believed; the index is made from the drive", "path", s.checkpointPath(), "err", err)
 	}
 	if f == nil {
 		return counts{}, false
@@ -41,13 +40,14 @@ func (s *Store) resume(g *generation, data []byte, file uint64, v verification) 
 	return c, true
 }
 
-// dropCheckpoint removes a checkpoint that is not of the drive, durably, lest it be
-// believed later. cause is why; nil when no checkpoint is wanted.
-func (s *Store) dropCheckpoint(cause error) {
-	if cause != nil {
-		s.log.Warn("drive: the index checkpoint is not believed; the index is made from the drive", "path", s.checkpointPath(), "err", cause)
+// tidyCheckpoint removes, before the first write, a checkpoint that is not of the drive:
+// what will be appended could look like what it was of. And what a process left that was
+// killed while it wrote one.
+func (s *Store) tidyCheckpoint() {
+	if err := s.fsys.Remove(s.checkpointPath() + checkpointNew); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		s.log.Warn("drive: a stale file stays", "path", s.checkpointPath()+checkpointNew, "err", err)
 	}
-	if s.opts.ReadOnly || !s.removeCheckpoint() {
+	if !s.ckpt.drop || !s.removeCheckpoint() {
 		return
 	}
 	if err := s.fsys.SyncDir(filepath.Dir(s.realPath)); err != nil {
@@ -107,6 +107,7 @@ func (s *Store) takeCheckpoint(g *generation, data []byte, head *checkpoint, f v
 	c := counts{entries: head.entries, tombstones: head.tombstones, padding: head.padding}
 	var behind []change // newest first
 	v.floor = head.tail
+	v.whole = s.opts.verifyDefault // small values would make it take longer than all the rest
 	err := scanBackward(data, v, func(e located) {
 		c.add(e.start-e.prevOffset, e.tombstone)
 		ch := change{hash: e.keyHash}

@@ -177,7 +177,7 @@ func (s *Store) loadKnowing(file vfs.File, saved mark) (*generation, counts, kno
 
 // read builds the index of a file and returns how much of the file it keeps.
 func (s *Store) read(g *generation, data []byte, file uint64, k knowledge) (keep int64, c counts, err error) {
-	v := verification{newest: s.opts.VerifyBytes, above: int64(len(data)), first: true}
+	v := verification{newest: s.opts.VerifyBytes, above: int64(len(data)), first: true, file: g.file}
 	if k.known {
 		v.above = min(k.synced, v.above)
 	}
@@ -205,7 +205,7 @@ func (s *Store) read(g *generation, data []byte, file uint64, k knowledge) (keep
 	if broken.Offset < keep {
 		s.log.Warn("drive: a value is damaged; reading it is an error", "path", s.path, "offset", broken.Offset)
 	}
-	if c, ok := s.resume(g, data[:keep], file, verification{above: keep}); ok {
+	if c, ok := s.resume(g, data[:keep], file, verification{above: keep, file: g.file}); ok {
 		return keep, c, nil
 	}
 	g.index = newIndex()
@@ -216,6 +216,7 @@ func (s *Store) read(g *generation, data []byte, file uint64, k knowledge) (keep
 // begin prepares a store for writing: before the first write the mark must be of
 // this very file, or a torn write could later not be told from damage.
 func (s *Store) begin(g *generation, k knowledge) error {
+	s.tidyCheckpoint()
 	s.syncMu.Lock()
 	defer s.syncMu.Unlock()
 	tail := g.tail.Load()

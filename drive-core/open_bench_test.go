@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"testing"
 )
 
@@ -45,8 +46,24 @@ func BenchmarkOpen(b *testing.B) {
 		b.Run(shape.name, func(b *testing.B) {
 			path := filepath.Join(b.TempDir(), "open.drive")
 			makeOpenBench(b, path, shape.keys, shape.value)
-			b.Run("walk", func(b *testing.B) { benchmarkOpen(b, path, shape.keys, Options{}) })
+			b.Run("walk", func(b *testing.B) {
+				benchmarkOpen(b, path, shape.keys, Options{ReadOnly: true, Checkpoint: Checkpoint{Off: true}})
+			})
+			if shape.keys < DefaultCheckpointMinEntries {
+				return
+			}
+			b.Run("checkpoint", func(b *testing.B) { benchmarkOpen(b, path, shape.keys, Options{}) })
+			b.Run("firstReads", func(b *testing.B) { benchmarkFirstReads(b, path) })
+			b.Run("write", func(b *testing.B) { benchmarkCheckpoint(b, path) })
 		})
+	}
+}
+
+// giveBack lets go of the memory of closed stores, so that the next one does not pay for
+// memory that the system has never had.
+func giveBack() {
+	for range 3 {
+		runtime.GC()
 	}
 }
 
@@ -65,7 +82,46 @@ func benchmarkOpen(b *testing.B, path string, keys int, opts Options) {
 		if err := s.Close(); err != nil {
 			b.Fatal(err)
 		}
+		giveBack()
 		b.StartTimer()
 	}
 	b.ReportMetric(float64(keys)*float64(b.N)/b.Elapsed().Seconds()/1e6, "Mentries/s")
+}
+
+// benchmarkFirstReads reads a key of each shard after opening, which loads the whole index.
+func benchmarkFirstReads(b *testing.B, path string) {
+	b.Helper()
+	for b.Loop() {
+		b.StopTimer()
+		s, err := Open(path, Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+		s.gen.Load().index.warmAll()
+		b.StopTimer()
+		b.ReportMetric(float64(s.gen.Load().index.bytes())/float64(s.Len()), "B/key")
+		if err := s.Close(); err != nil {
+			b.Fatal(err)
+		}
+		giveBack()
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/indexShards, "ns/shard")
+}
+
+// benchmarkCheckpoint writes checkpoints.
+func benchmarkCheckpoint(b *testing.B, path string) {
+	b.Helper()
+	s, err := Open(path, Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	s.gen.Load().index.warmAll()
+	for b.Loop() {
+		if err := s.checkpoint(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

@@ -41,7 +41,8 @@ type Options struct {
 	// Sync says when writes reach stable storage. The zero value syncs in the background, a second after a write.
 	Sync SyncMode
 	// VerifyBytes is how many bytes of the newest payloads have their checksum verified at open, besides the
-	// structure of the whole file: 0 means DefaultVerifyBytes, a negative number all.
+	// structure of the whole file: 0 means DefaultVerifyBytes, a negative number all, without a checkpoint. By
+	// default, with a checkpoint, padding and metadata count as well.
 	VerifyBytes int64
 	// ReserveBytes is the address space to reserve for the mapping: 0 means DefaultReserveBytes. When the
 	// system refuses, less is reserved; when the file outgrows it, another mapping is made.
@@ -62,11 +63,14 @@ type Options struct {
 	Scrub ScrubSchedule
 	// Logger is told of repairs (at Warn) and of compactions (at Info). Nil is silent.
 	Logger *slog.Logger
+
+	verifyDefault bool // VerifyBytes was 0
 }
 
 // withDefaults fills in what was left zero.
 func (o Options) withDefaults() Options {
 	if o.VerifyBytes == 0 {
+		o.verifyDefault = true
 		o.VerifyBytes = DefaultVerifyBytes
 	}
 	if o.ReserveBytes <= 0 {

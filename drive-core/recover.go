@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"hash/crc32"
+	"io"
 )
 
 // How an opened file is judged. The chain of previous offsets is walked backward
@@ -21,6 +22,9 @@ const (
 	// first value of a drive is such a place: it has the offsets of its container.
 	maxDetourPasses = 3
 	minDetourBytes  = 64 << 10 // and so much beyond that
+	// farApart is the size of values from which metadata is read instead of mapped: more than the system maps
+	// around a page that is touched (64 KiB on Linux).
+	farApart = 256 << 10
 	// shortUpdate is the longest run of bytes added to a checksum one by one, which
 	// below this length is cheaper than a call.
 	shortUpdate = 16
@@ -36,6 +40,11 @@ type verification struct {
 	// floor is a tail from which on the entries before it are known. The chain must come by there; the entries
 	// below are not visited, and walked only as far as their checksums are asked for.
 	floor int64
+	// whole: newest counts padding and metadata, too.
+	whole bool
+	// file, unless nil, is the file of the data. The metadata of entries that lie far apart is read from there:
+	// that costs less than having their pages mapped.
+	file io.ReaderAt
 }
 
 // scanBackward walks the chain of previous offsets from the end of data to 0 and
@@ -50,8 +59,16 @@ type verification struct {
 func scanBackward(data []byte, v verification, visit func(located)) error {
 	var seenBytes int64
 	seen := 0
+	far := false // the entry before is likely to lie in pages that nobody has looked at
 	for tail := int64(len(data)); tail > 0; {
-		e, ok := parseEntry(data, tail)
+		var e located
+		ok := false
+		if far && v.file != nil {
+			e, ok = readEntry(v.file, data, tail)
+		}
+		if !ok {
+			e, ok = parseEntry(data, tail)
+		}
 		if !ok {
 			return &CorruptError{Offset: max(0, tail-metadataSize), Reason: "no entry ends here"}
 		}
@@ -69,13 +86,31 @@ func scanBackward(data []byte, v verification, visit func(located)) error {
 			}
 		}
 		seenBytes += e.size()
+		if v.whole {
+			seenBytes += tail - e.prevOffset - e.size()
+		}
 		seen++
+		far = e.size() >= farApart
 		if tail > v.floor {
 			visit(e)
 		}
 		tail = e.prevOffset
 	}
 	return nil
+}
+
+// readEntry is parseEntry that reads the metadata from file. It may report false where
+// parseEntry does not.
+func readEntry(file io.ReaderAt, data []byte, tail int64) (located, bool) {
+	if tail < minEntrySize || tail > int64(len(data)) {
+		return located{}, false
+	}
+	var b [metadataSize]byte
+	if _, err := file.ReadAt(b[:], tail-metadataSize); err != nil {
+		return located{}, false
+	}
+	m, _ := parseMetadata(b[:])
+	return entryOf(data, m, tail)
 }
 
 // scanForward finds how far data consists of verified entries from the tail base on,
