@@ -124,13 +124,8 @@ func parseEntry(data []byte, tail int64) (located, bool) {
 	if tail < minEntrySize || tail > int64(len(data)) {
 		return located{}, false
 	}
-	m, _ := parseMetadata(data[tail-metadataSize : tail])
-	return entryOf(data, m, tail)
-}
-
-// entryOf returns the entry that ends at tail with the metadata m; false when none can.
-func entryOf(data []byte, m metadata, tail int64) (located, bool) {
 	end := tail - metadataSize
+	m, _ := parseMetadata(data[end:tail])
 	if !mutant.NoBounds && (m.prevOffset < 0 || m.prevOffset >= end) {
 		return located{}, false
 	}

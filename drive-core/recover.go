@@ -64,7 +64,7 @@ func scanBackward(data []byte, v verification, visit func(located)) error {
 		var e located
 		ok := false
 		if far && v.file != nil {
-			e, ok = readEntry(v.file, data, tail)
+			e, ok = readEntry(v.file, tail)
 		}
 		if !ok {
 			e, ok = parseEntry(data, tail)
@@ -99,18 +99,24 @@ func scanBackward(data []byte, v verification, visit func(located)) error {
 	return nil
 }
 
-// readEntry is parseEntry that reads the metadata from file. It may report false where
-// parseEntry does not.
-func readEntry(file io.ReaderAt, data []byte, tail int64) (located, bool) {
-	if tail < minEntrySize || tail > int64(len(data)) {
+// readEntry is parseEntry of an entry whose metadata is read from file. It finds values of
+// some size only, and none that it cannot read: parseEntry finds the rest.
+func readEntry(file io.ReaderAt, tail int64) (located, bool) {
+	var b [metadataSize]byte
+	end := tail - metadataSize
+	if end < 0 {
 		return located{}, false
 	}
-	var b [metadataSize]byte
-	if _, err := file.ReadAt(b[:], tail-metadataSize); err != nil {
+	if _, err := file.ReadAt(b[:], end); err != nil {
 		return located{}, false
 	}
 	m, _ := parseMetadata(b[:])
-	return entryOf(data, m, tail)
+	if m.prevOffset < 0 || m.prevOffset >= end-alignment {
+		return located{}, false
+	}
+	return located{
+		keyHash: m.keyHash, prevOffset: m.prevOffset, start: m.prevOffset + padding(m.prevOffset), end: end, checksum: m.checksum,
+	}, true
 }
 
 // scanForward finds how far data consists of verified entries from the tail base on,
