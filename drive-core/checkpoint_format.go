@@ -32,7 +32,7 @@ const (
 type checkpoint struct {
 	file  uint64 // number of the drive's file, 0 if it has none
 	tail  int64  // the checkpoint tells of the entries up to here
-	print uint64 // by which the drive is known again at tail
+	chain uint64 // by which the drive is known again at tail
 
 	entries, tombstones, padding int64 // of the drive up to tail
 
@@ -62,7 +62,7 @@ func appendCheckpoint(dst []byte, c *checkpoint) []byte {
 	dst = le.AppendUint32(dst, checkpointVersion)
 	dst = le.AppendUint32(dst, indexShards)
 	for _, n := range [...]uint64{
-		c.file, uint64(c.tail), c.print, uint64(c.entries), uint64(c.tombstones), uint64(c.padding), c.mul, uint64(c.zero),
+		c.file, uint64(c.tail), c.chain, uint64(c.entries), uint64(c.tombstones), uint64(c.padding), c.mul, uint64(c.zero),
 	} {
 		dst = le.AppendUint64(dst, n)
 	}
@@ -97,7 +97,7 @@ func parseCheckpoint(b []byte, size int64) (*checkpoint, error) {
 		return nil, errCheckpointSum
 	}
 	c := &checkpoint{
-		file: le.Uint64(b[16:]), tail: int64(le.Uint64(b[24:])), print: le.Uint64(b[32:]),
+		file: le.Uint64(b[16:]), tail: int64(le.Uint64(b[24:])), chain: le.Uint64(b[32:]),
 		entries: int64(le.Uint64(b[40:])), tombstones: int64(le.Uint64(b[48:])), padding: int64(le.Uint64(b[56:])),
 		mul: le.Uint64(b[64:]), zero: location(le.Uint64(b[72:])),
 	}

@@ -75,15 +75,22 @@ func (f *forged) free(shard, i int) int {
 var forgeries = map[string]func(f *forged){
 	"location behind the tail": func(f *forged) {
 		s, i := f.taken()
-		f.slots[s][i].word = uint64(locationOf(f.head.tail+int64(-f.head.tail&(alignment-1)), 8))
+		f.slots[s][i].word = uint64(locationOf(f.head.tail+padding(f.head.tail), 8))
 	},
-	"long location behind the tail":  func(f *forged) { s, i := f.taken(); f.slots[s][i].word = uint64(longForm) | uint64(f.head.tail) },
-	"long location behind all":       func(f *forged) { s, i := f.taken(); f.slots[s][i].word = ^uint64(0) },
-	"location of nothing":            func(f *forged) { s, i := f.taken(); f.slots[s][i].word = 1 << sizeBits },
-	"location of another key":        func(f *forged) { s, i := f.taken(); f.slots[s][i].word = uint64(locationOf(0, 1)) },
-	"key of nobody":                  func(f *forged) { s, i := f.taken(); f.slots[s][i].hash ^= 1 << 63 * f.head.mul },
-	"word without a key":             func(f *forged) { s, i := f.taken(); f.slots[s][f.free(s, i)].word = 77 },
-	"key in the wrong shard":         func(f *forged) { s, i := f.taken(); f.slots[s][f.free(s, i)].hash = f.slots[63-s%2][0].hash | 1 },
+	"long location behind the tail": func(f *forged) { s, i := f.taken(); f.slots[s][i].word = uint64(longForm) | uint64(f.head.tail) },
+	"long location behind all":      func(f *forged) { s, i := f.taken(); f.slots[s][i].word = ^uint64(0) },
+	"location of nothing":           func(f *forged) { s, i := f.taken(); f.slots[s][i].word = 1 << sizeBits },
+	"location of another key":       func(f *forged) { s, i := f.taken(); f.slots[s][i].word = uint64(locationOf(0, 1)) },
+	"key of nobody":                 func(f *forged) { s, i := f.taken(); f.slots[s][i].hash ^= 1 << 63 * f.head.mul },
+	"word without a key":            func(f *forged) { s, i := f.taken(); f.slots[s][f.free(s, i)].word = 77 },
+	"key in the wrong shard": func(f *forged) {
+		s, i := f.taken()
+		h := uint64(1)
+		for h*f.head.mul>>(64-shardBits) == uint64(s) {
+			h++
+		}
+		f.slots[s][f.free(s, i)] = slot{h, f.slots[s][i].word}
+	},
 	"no key where the head says one": func(f *forged) { s, i := f.taken(); f.slots[s][i] = slot{} },
 	"removed key":                    func(f *forged) { s, i := f.taken(); f.slots[s][i].word = 0 },
 	"key out of reach": func(f *forged) {
@@ -103,17 +110,19 @@ var forgeries = map[string]func(f *forged){
 		f.head.shards[s].keys++
 	},
 	"full table": func(f *forged) {
-		for i := range f.slots[0] {
-			f.slots[0][i] = slot{uint64(i + 1), 64 << sizeBits}
+		s, _ := f.taken()
+		for i := range f.slots[s] {
+			f.slots[s][i] = slot{uint64(i + 1), 64 << sizeBits}
 		}
-		f.head.shards[0].used = uint64(len(f.slots[0]))
+		f.head.shards[s].used = uint64(len(f.slots[s]))
 	},
 	"full table that is called free": func(f *forged) {
-		for i := range f.slots[0] {
-			f.slots[0][i] = slot{uint64(i + 1), 64 << sizeBits}
+		s, _ := f.taken()
+		for i := range f.slots[s] {
+			f.slots[s][i] = slot{uint64(i + 1), 64 << sizeBits}
 		}
 	},
-	"no slots at all":                      func(f *forged) { f.slots[0] = nil; f.head.shards[0] = shardRecord{} },
+	"no slots at all":                      func(f *forged) { s, _ := f.taken(); f.slots[s] = nil; f.head.shards[s] = shardRecord{} },
 	"more keys":                            func(f *forged) { f.head.shards[0].keys++ },
 	"fewer keys":                           func(f *forged) { s, _ := f.taken(); f.head.shards[s].keys-- },
 	"more bytes":                           func(f *forged) { f.head.shards[0].liveBytes++ },
@@ -128,7 +137,7 @@ var forgeries = map[string]func(f *forged){
 	"negative tail":                        func(f *forged) { f.head.tail = -1 },
 	"tail in an entry":                     func(f *forged) { f.head.tail -= 8 },
 	"tail behind the drive":                func(f *forged) { f.head.tail += 64 },
-	"another print":                        func(f *forged) { f.head.print++ },
+	"another print":                        func(f *forged) { f.head.chain++ },
 	"another file":                         func(f *forged) { f.head.file++ },
 	"empty shards that are not": func(f *forged) {
 		s, _ := f.taken()

@@ -96,7 +96,7 @@ func (c *checkpoint) isOf(data []byte, file uint64) error {
 	if c.file != file || c.tail > int64(len(data)) {
 		return errCheckpointOther
 	}
-	if sum, ok := chainPrint(data, c.tail); !ok || sum != c.print {
+	if sum, ok := chainPrint(data, c.tail); !ok || sum != c.chain {
 		return errCheckpointOther
 	}
 	return nil
@@ -128,9 +128,7 @@ func (s *Store) takeCheckpoint(g *generation, data []byte, head *checkpoint, f v
 		}
 	}
 	x := &index{mul: head.mul}
-	x.cold = newColdShards(g, head, f, func(msg string, err error) {
-		s.log.Warn(msg, "path", s.checkpointPath(), "err", err)
-	})
+	x.cold = newColdShards(g, head, f, s.log)
 	x.cold.end, x.cold.opened = int64(len(data)), c
 	for i := range head.shards {
 		c.liveBytes += head.shards[i].liveBytes

@@ -68,7 +68,7 @@ func (w *checkpointWriter) begin() error {
 	}
 	return m.guard(func() error {
 		var ok bool
-		if w.head.print, ok = chainPrint(m.data, tail); !ok {
+		if w.head.chain, ok = chainPrint(m.data, tail); !ok {
 			return brokenChain(m.path, tail)
 		}
 		return nil

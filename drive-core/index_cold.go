@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -48,7 +49,7 @@ type coldShards struct {
 	begin  [indexShards]int64 // where in file the tables begin
 	end    int64              // tail of the drive when it was opened
 	opened counts             // of the drive then, as the checkpoint has it
-	warn   func(msg string, err error)
+	log    *slog.Logger
 
 	behind atomic.Int32 // shards that are cold and have changes
 	keys   atomic.Int64 // owedCounts.live
@@ -69,8 +70,8 @@ type coldShards struct {
 
 // newColdShards returns the tables in file, which is closed when they have all been read
 // or nobody can ask for them any more.
-func newColdShards(g *generation, head *checkpoint, file vfs.File, warn func(string, error)) *coldShards {
-	c := &coldShards{g: g, head: head, warn: warn, file: file, left: indexShards}
+func newColdShards(g *generation, head *checkpoint, file vfs.File, log *slog.Logger) *coldShards {
+	c := &coldShards{g: g, head: head, log: log, file: file, left: indexShards}
 	at := int64(checkpointHead)
 	for i := range head.shards {
 		c.begin[i] = at
@@ -171,7 +172,7 @@ func (c *coldShards) loadHeld(x *index, shard uint64) {
 	t, err := c.read(shard)
 	if err != nil {
 		c.bad.Store(true)
-		c.warn("drive: the index checkpoint is not believed; the index is made from the drive", err)
+		c.log.Warn("drive: the index checkpoint is not believed; the index is made from the drive", "path", c.g.path, "err", err)
 		c.rebuild(x)
 		return
 	}
@@ -395,5 +396,5 @@ func (c *coldShards) lose(err error) {
 		damage = &CorruptError{Path: c.g.path, Reason: err.Error()}
 	}
 	c.broken.Store(damage)
-	c.warn("drive: keys are missing: neither the checkpoint nor the drive tells of them", damage)
+	c.log.Error("drive: keys are missing: neither the checkpoint nor the drive tells of them", "path", c.g.path, "err", damage)
 }

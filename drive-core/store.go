@@ -46,7 +46,11 @@ type Store struct {
 // a symbolic link is followed. Beside a drive that is open for writing lies a small
 // file PATH.synced, which tells how much of the drive is on stable storage.
 //
-// An undamaged file is opened after walking its chain of entries. When the chain is
+// An undamaged file is opened after walking its chain of entries. Where there is a copy
+// of the index beside it, PATH.idx (see Checkpoint), only those behind it are walked, and
+// those whose checksums are verified (Options.VerifyBytes): damage further down, also of
+// the chain, is not seen then; Check, Scrub, iterations, Compact and the reading of the
+// damaged value find it. When the chain is
 // broken at a tail that was never synced, which is what a crash in the middle of a
 // write leaves, the longest prefix of entries with valid checksums is taken; what
 // comes after it is first saved beside the file, as PATH.cut-OFFSET, and then cut
