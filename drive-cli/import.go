@@ -17,8 +17,9 @@ const (
 	maxBatchEntries = 1024
 )
 
-// markSuffix ends the name of the file in which a store notes what is synced.
-const markSuffix = ".synced"
+// besideSuffixes end the names of the files that a store keeps beside itself: what is
+// synced, and a copy of its index, also while that is being written.
+var besideSuffixes = [...]string{".synced", ".idx", ".idx.new"}
 
 // importCmd stores every regular file below a directory; the key is the path
 // relative to it, with slashes. What cannot be stored is reported, the rest is
@@ -120,7 +121,7 @@ func (im *importer) store(name string, file *os.File) error {
 	case im.self != nil && os.SameFile(im.self, info):
 		im.note("skipped %s: it is the store", quoted(name))
 		return nil
-	case strings.HasSuffix(name, markSuffix) && im.isMark(info):
+	case im.isBeside(name, info):
 		im.note("skipped %s: it belongs to the store", quoted(name))
 		return nil
 	case info.Size() > maxBatchedFile:
@@ -150,15 +151,22 @@ func (im *importer) store(name string, file *os.File) error {
 	return nil
 }
 
-// isMark reports whether info is of the mark of the store, which appears beside it
-// when it is first synced.
-func (im *importer) isMark(info fs.FileInfo) bool {
-	path, err := filepath.EvalSymlinks(im.app.store)
-	if err != nil {
-		return false
+// isBeside reports whether a file is one that the store keeps beside itself, some of
+// which appear only while the import runs.
+func (im *importer) isBeside(name string, info fs.FileInfo) bool {
+	for _, suffix := range besideSuffixes {
+		if !strings.HasSuffix(name, suffix) {
+			continue
+		}
+		path, err := filepath.EvalSymlinks(im.app.store)
+		if err != nil {
+			return false
+		}
+		if beside, err := os.Stat(path + suffix); err == nil && os.SameFile(beside, info) {
+			return true
+		}
 	}
-	mark, err := os.Stat(path + markSuffix)
-	return err == nil && os.SameFile(mark, info)
+	return false
 }
 
 // stream writes a large file without holding it in memory, after everything

@@ -22,7 +22,7 @@ func TestSyncedStoreMarksEachWrite(t *testing.T) {
 		if _, err := store.write(t.Context(), keyOf([]byte("k")), []byte("value")); err != nil {
 			t.Fatal(err)
 		}
-		mark, err := os.ReadFile(path + markSuffix)
+		mark, err := os.ReadFile(path + ".synced")
 		if err != nil || bytes.Equal(mark, before) {
 			t.Errorf("the mark is as it was before the write, %v", err)
 		}

@@ -36,10 +36,11 @@ func (s *Store) compactLater() {
 	if o.Ratio <= 0 || s.opts.ReadOnly || s.auto.running.Load() {
 		return
 	}
-	tail := s.gen.Load().tail.Load()
-	s.countsMu.Lock()
-	garbage := tail - s.counts.liveSpan
-	s.countsMu.Unlock()
+	c, tail, err := s.countsOf(s.gen.Load())
+	if err != nil {
+		return
+	}
+	garbage := tail - c.liveSpan
 	if garbage < max(o.MinBytes, s.auto.floor.Load()) || float64(garbage) < o.Ratio*float64(tail) || s.failure.Load() != nil {
 		return
 	}

@@ -101,12 +101,16 @@ func (s *Store) publishLocked(g *generation, tail int64, changes []change, added
 	s.countsMu.Unlock()
 	s.syncLater()
 	s.compactLater()
+	s.checkpointLater()
 }
 
 // apply makes one change to the index and counts what becomes live and what no
 // longer is.
-func (g *generation) apply(c change, added *counts) {
-	if old := g.index.set(c.hash, c.loc); old != 0 {
+func (g *generation) apply(c change, added *counts) { g.applyTo(g.index, c, added) }
+
+// applyTo is apply for an index of the same file.
+func (g *generation) applyTo(x *index, c change, added *counts) {
+	if old := x.set(c.hash, c.loc); old != 0 {
 		size, ok := g.sizeAt(old)
 		added.dropLive(size)
 		added.unknown = added.unknown || !ok

@@ -224,6 +224,7 @@ func (c *compaction) swapLocked() error {
 	s.gen.Store(c.next)
 	s.countsMu.Unlock()
 
+	s.removeCheckpoint() // it is of the old file
 	s.syncMu.Lock()
 	defer s.syncMu.Unlock()
 	if err := s.fsys.SyncDir(filepath.Dir(s.realPath)); err != nil {
@@ -233,14 +234,17 @@ func (c *compaction) swapLocked() error {
 	}
 	s.dirSynced = true
 	s.beginMark(c.next, c.next.tail.Load())
+	s.checkpointLater()
 	return c.old.close()
 }
 
 // liveBytes returns the payload bytes of the live entries.
 func (s *Store) liveBytes() int64 {
-	s.countsMu.Lock()
-	defer s.countsMu.Unlock()
-	return s.counts.liveBytes
+	c, _, err := s.snapshotCounts()
+	if err != nil {
+		return 0 // closed, which the compaction will meet; it is for telling progress
+	}
+	return c.liveBytes
 }
 
 // removeStale removes what compactions of this file left that were killed. No

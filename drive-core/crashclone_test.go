@@ -123,7 +123,7 @@ func newCrashRun(t *testing.T, seed uint64, mode SyncMode) *crashRun {
 	r := &crashRun{
 		t: t, seed: seed, mode: mode,
 		rng: rand.New(rand.NewPCG(seed, 1)), crash: rand.New(rand.NewPCG(seed, 2)),
-		opts:   Options{Sync: mode, ReserveBytes: 1 << 20},
+		opts:   Options{Sync: mode, ReserveBytes: 1 << 20, Checkpoint: Checkpoint{Every: 7, MinEntries: 1}},
 		values: [][]byte{nil}, past: []moment{{}},
 	}
 	r.use(crashfs.New())

@@ -95,9 +95,27 @@ func (t *table) at(i uint64) *slot {
 }
 
 // home returns the slot where the search for a mixed hash begins.
-func (t *table) home(mixed uint64) uint64 {
-	hi, _ := bits.Mul64(mixed<<shardBits, t.slots)
+func (t *table) home(mixed uint64) uint64 { return homeSlot(mixed, t.slots) }
+
+// homeSlot is home in a table of so many slots.
+func homeSlot(mixed, slots uint64) uint64 {
+	hi, _ := bits.Mul64(mixed<<shardBits, slots)
 	return hi
+}
+
+// appendSlots appends the slots as they are, which the writer may change meanwhile: of
+// each, the hash is that of the key whose location, or a newer one, the word is.
+func (t *table) appendSlots(dst []slot) []slot {
+	for i := range t.slots {
+		s := t.at(i)
+		hash := s.loadHash()
+		dst = append(dst, slot{hash, 0})
+		if hash != 0 {
+			dst[len(dst)-1].word = s.loadWord()
+		}
+	}
+	runtime.KeepAlive(t)
+	return dst
 }
 
 // index maps key hashes to locations.
@@ -105,6 +123,9 @@ type index struct {
 	mul    uint64 // odd; spreads hashes that callers made up, and that an enemy chose
 	tables [indexShards]atomic.Pointer[table]
 	zero   atomic.Uint64 // the word of hash 0, which no slot can hold
+	// cold are the tables that are still in a checkpoint; nil if the index was not made from one. A shard that
+	// has no table is looked for there. Set before the index is shared.
+	cold *coldShards
 
 	_    [64]byte // what the writer changes stays off the lines that readers read
 	live atomic.Int64
@@ -130,7 +151,9 @@ func (x *index) get(hash uint64) location {
 	for {
 		t := shard.Load()
 		if t == nil {
-			return 0
+			if t = x.warm(mixed >> (64 - shardBits)); t == nil {
+				return 0
+			}
 		}
 		word := t.find(hash, mixed)
 		if word != 0 || shard.Load() == t {
@@ -192,7 +215,12 @@ func (x *index) touchEntries(entries []located) {
 }
 
 // count returns how many hashes have a location.
-func (x *index) count() int64 { return x.live.Load() }
+func (x *index) count() int64 {
+	if x.cold != nil {
+		return x.live.Load() + x.cold.keysOwed(x)
+	}
+	return x.live.Load()
+}
 
 // bytes returns the memory that the tables take.
 func (x *index) bytes() int64 {
@@ -261,6 +289,9 @@ func (x *index) slot(hash uint64, add bool) *slot {
 	shard := mixed >> (64 - shardBits)
 	for {
 		t := x.tables[shard].Load()
+		if t == nil {
+			t = x.warm(shard)
+		}
 		if t != nil {
 			i := t.home(mixed)
 			for {

@@ -38,9 +38,12 @@ const (
 	largeValue = 32 << 20
 )
 
+// killCheckpoint writes checkpoints all the time.
+var killCheckpoint = Checkpoint{Every: 16, MinEntries: 1}
+
 // killWriter writes to a drive at random until its end.
 var killWriter = newRole("kill writer", func(a *actor) error {
-	opts := Options{Sync: a.Mode}
+	opts := Options{Sync: a.Mode, Checkpoint: killCheckpoint}
 	if a.Auto {
 		opts.AutoCompact = AutoCompact{Ratio: 0.5, MinBytes: 1 << 20}
 	}
@@ -315,7 +318,7 @@ func (r *killRun) check() {
 	if !bytes.Equal(fileBytes(t, r.path), torn) {
 		t.Error("a read-only store changed the file")
 	}
-	outcomes := r.compare(Options{Sync: r.mode})
+	outcomes := r.compare(Options{Sync: r.mode, Checkpoint: killCheckpoint})
 	if !slices.Equal(seen, outcomes) {
 		t.Errorf("a read-only store saw %v, one that writes %v", seen, outcomes)
 	}
@@ -403,7 +406,7 @@ func (r *killRun) count(outcomes []outcome, cut int) {
 	for _, name := range r.files() {
 		word, ours := strings.CutPrefix(name, "a.drive")
 		switch {
-		case word == "" || word == markSuffix:
+		case word == "" || word == markSuffix || word == checkpointSuffix || word == checkpointSuffix+checkpointNew:
 		case strings.HasPrefix(word, ".cut-"):
 			saved++
 			if err := os.Remove(filepath.Join(filepath.Dir(r.path), name)); err != nil {

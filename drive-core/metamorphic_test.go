@@ -121,6 +121,7 @@ type variant struct {
 	Verify    bool // reads
 	Reserve   int64
 	Followers bool
+	Keep      Checkpoint
 	PastEnd   bool   // mappings show what is appended, where the system can
 	Seed      uint64 // of the random points
 }
@@ -131,6 +132,7 @@ func variants(t *rapid.T) variant {
 		Sync:  rapid.SampledFrom([]SyncMode{SyncAlways, SyncInterval(time.Millisecond), SyncNone}).Draw(t, "sync"),
 		Split: flag("split"), Reopen: flag("reopen"), Compact: flag("compact"), Auto: flag("auto"), Verify: flag("verify"),
 		Reserve: rapid.SampledFrom([]int64{1, 1 << 20}).Draw(t, "reserve"), Followers: flag("followers"),
+		Keep:    rapid.SampledFrom([]Checkpoint{{Every: 5, MinEntries: 1}, {Every: -1, MinEntries: 1}, {Off: true}}).Draw(t, "checkpoint"),
 		PastEnd: flag("past end"), Seed: rapid.Uint64().Draw(t, "seed"),
 	}
 }
@@ -147,7 +149,7 @@ type rerun struct {
 
 func (r *rerun) open() (err error) {
 	r.store, err = openIn(r.fsys, r.path, Options{
-		Sync: r.v.Sync, VerifyReads: r.v.Verify, ReserveBytes: r.v.Reserve, AutoCompact: r.auto(),
+		Sync: r.v.Sync, VerifyReads: r.v.Verify, ReserveBytes: r.v.Reserve, AutoCompact: r.auto(), Checkpoint: r.v.Keep,
 	})
 	return err
 }
@@ -167,7 +169,7 @@ func (r *rerun) run(acts []act) (err error) {
 	defer func() { err = errors.Join(err, r.store.Close()) }()
 	if r.v.Followers {
 		for _, every := range []time.Duration{0, time.Millisecond} {
-			f, err := openIn(r.fsys, r.path, Options{ReadOnly: true, Follow: every, ReserveBytes: r.v.Reserve})
+			f, err := openIn(r.fsys, r.path, Options{ReadOnly: true, Follow: every, ReserveBytes: r.v.Reserve, Checkpoint: r.v.Keep})
 			if err != nil {
 				return err
 			}

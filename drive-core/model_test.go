@@ -252,6 +252,7 @@ func options(t *rapid.T) Options {
 		ReserveBytes: rapid.SampledFrom([]int64{1 << 24, 1}).Draw(t, "reserve"),
 		VerifyBytes:  rapid.SampledFrom([]int64{0, -1, 1}).Draw(t, "verify"),
 		VerifyReads:  rapid.Bool().Draw(t, "verify reads"),
+		Checkpoint:   rapid.SampledFrom([]Checkpoint{{Every: 3, MinEntries: 1}, {}, {Every: -1, MinEntries: 1}, {Off: true}}).Draw(t, "checkpoint"),
 	}
 }
 

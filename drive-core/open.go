@@ -151,8 +151,9 @@ func (s *Store) loadKnowing(file vfs.File, saved mark) (*generation, counts, kno
 	var keep int64
 	var c counts
 	err = m.guard(func() error {
-		known = saved.of(m.data[:size], s.fsys.FileID(info))
-		keep, c, err = s.read(g, m.data[:size], known)
+		file := s.fsys.FileID(info)
+		known = saved.of(m.data[:size], file)
+		keep, c, err = s.read(g, m.data[:size], file, known)
 		return err
 	})
 	if err != nil {
@@ -175,10 +176,13 @@ func (s *Store) loadKnowing(file vfs.File, saved mark) (*generation, counts, kno
 }
 
 // read builds the index of a file and returns how much of the file it keeps.
-func (s *Store) read(g *generation, data []byte, k knowledge) (keep int64, c counts, err error) {
-	v := verification{newest: s.opts.VerifyBytes, above: int64(len(data)), first: true}
+func (s *Store) read(g *generation, data []byte, file uint64, k knowledge) (keep int64, c counts, err error) {
+	v := verification{newest: s.opts.VerifyBytes, above: int64(len(data)), first: true, file: g.file}
 	if k.known {
 		v.above = min(k.synced, v.above)
+	}
+	if c, ok := s.resume(g, data, file, v); ok {
+		return int64(len(data)), c, nil
 	}
 	if c, err = buildIndex(g, data, v); err == nil {
 		return int64(len(data)), c, nil
@@ -201,6 +205,9 @@ func (s *Store) read(g *generation, data []byte, k knowledge) (keep int64, c cou
 	if broken.Offset < keep {
 		s.log.Warn("drive: a value is damaged; reading it is an error", "path", s.path, "offset", broken.Offset)
 	}
+	if c, ok := s.resume(g, data[:keep], file, verification{above: keep, file: g.file}); ok {
+		return keep, c, nil
+	}
 	g.index = newIndex()
 	c, err = buildIndex(g, data[:keep], verification{above: keep})
 	return keep, c, err
@@ -209,6 +216,7 @@ func (s *Store) read(g *generation, data []byte, k knowledge) (keep int64, c cou
 // begin prepares a store for writing: before the first write the mark must be of
 // this very file, or a torn write could later not be told from damage.
 func (s *Store) begin(g *generation, k knowledge) error {
+	s.tidyCheckpoint()
 	s.syncMu.Lock()
 	defer s.syncMu.Unlock()
 	tail := g.tail.Load()

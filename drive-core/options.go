@@ -41,7 +41,8 @@ type Options struct {
 	// Sync says when writes reach stable storage. The zero value syncs in the background, a second after a write.
 	Sync SyncMode
 	// VerifyBytes is how many bytes of the newest payloads have their checksum verified at open, besides the
-	// structure of the whole file: 0 means DefaultVerifyBytes, a negative number all.
+	// structure of the whole file: 0 means DefaultVerifyBytes, a negative number all, without a checkpoint. By
+	// default, with a checkpoint, padding and metadata count as well.
 	VerifyBytes int64
 	// ReserveBytes is the address space to reserve for the mapping: 0 means DefaultReserveBytes. When the
 	// system refuses, less is reserved; when the file outgrows it, another mapping is made.
@@ -55,15 +56,21 @@ type Options struct {
 	Follow time.Duration
 	// AutoCompact says when the file is compacted by itself. The zero value is never.
 	AutoCompact AutoCompact
+	// Checkpoint says whether and when a copy of the index is kept beside the drive, by which it opens fast. The
+	// zero value keeps one beside a drive that is not small.
+	Checkpoint Checkpoint
 	// Scrub says how often the whole file is verified by itself. The zero value is never.
 	Scrub ScrubSchedule
 	// Logger is told of repairs (at Warn) and of compactions (at Info). Nil is silent.
 	Logger *slog.Logger
+
+	verifyDefault bool // VerifyBytes was 0
 }
 
 // withDefaults fills in what was left zero.
 func (o Options) withDefaults() Options {
 	if o.VerifyBytes == 0 {
+		o.verifyDefault = true
 		o.VerifyBytes = DefaultVerifyBytes
 	}
 	if o.ReserveBytes <= 0 {
@@ -75,6 +82,7 @@ func (o Options) withDefaults() Options {
 	if o.AutoCompact.MinBytes <= 0 {
 		o.AutoCompact.MinBytes = DefaultAutoCompactMinBytes
 	}
+	o.Checkpoint = o.Checkpoint.withDefaults()
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -61,6 +61,9 @@ func (s *Store) find(hash uint64) (Entry, error) {
 	}
 	loc := g.index.get(hash)
 	if loc == 0 {
+		if err := g.index.lost(); err != nil {
+			return Entry{}, err
+		}
 		return Entry{}, ErrNotFound
 	}
 	return g.entry(loc)
@@ -132,7 +135,15 @@ func (s *Store) GetHash(hash uint64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e.AppendTo(nil)
+	var value []byte
+	err = e.m.guard(func() (err error) {
+		if e.metadata().keyHash != hash { // the index may come from a file beside the drive
+			return &CorruptError{Path: e.m.path, Offset: e.Offset(), Reason: "the entry is of another key"}
+		}
+		value, err = e.appendVerified(nil)
+		return err
+	})
+	return value, err
 }
 
 // View calls fn with the value of key, without copying it. The slice is read-only

@@ -3,6 +3,7 @@ package drive
 import (
 	"encoding/binary"
 	"hash/crc32"
+	"io"
 
 	"github.com/simd-drive/go/drive-core/internal/simd"
 )
@@ -22,6 +23,9 @@ const (
 	// first value of a drive is such a place: it has the offsets of its container.
 	maxDetourPasses = 3
 	minDetourBytes  = 64 << 10 // and so much beyond that
+	// farApart is the size of values from which metadata is read instead of mapped: more than the system maps
+	// around a page that is touched (64 KiB on Linux).
+	farApart = 256 << 10
 	// shortUpdate is the longest run of bytes added to a checksum one by one, which
 	// below this length is cheaper than a call.
 	shortUpdate = 16
@@ -34,6 +38,14 @@ type verification struct {
 	// first: that of the first entry, which closes the chain. A damaged offset that reads as zero would close it
 	// too early.
 	first bool
+	// floor is a tail from which on the entries before it are known. The chain must come by there; the entries
+	// below are not visited, and walked only as far as their checksums are asked for.
+	floor int64
+	// whole: newest counts padding and metadata, too.
+	whole bool
+	// file, unless nil, is the file of the data. The metadata of entries that lie far apart is read from there:
+	// that costs less than having their pages mapped.
+	file io.ReaderAt
 }
 
 // scanBackward walks the chain of previous offsets from the end of data to 0 and
@@ -48,12 +60,26 @@ type verification struct {
 func scanBackward(data []byte, v verification, visit func(located)) error {
 	var seenBytes int64
 	seen := 0
+	far := false // the entry before is likely to lie in pages that nobody has looked at
 	for tail := int64(len(data)); tail > 0; {
-		e, ok := parseEntry(data, tail)
+		var e located
+		ok := false
+		if far && v.file != nil {
+			e, ok = readEntry(v.file, tail)
+		}
+		if !ok {
+			e, ok = parseEntry(data, tail)
+		}
 		if !ok {
 			return &CorruptError{Offset: max(0, tail-metadataSize), Reason: "no entry ends here"}
 		}
 		newest := v.newest < 0 || v.newest > 0 && (seenBytes < v.newest || seen < verifyMinEntries)
+		if tail <= v.floor && !newest && tail <= v.above {
+			return nil
+		}
+		if tail > v.floor && e.prevOffset < v.floor {
+			return &CorruptError{Offset: max(0, tail-metadataSize), Reason: "the entry leads past what is known"}
+		}
 		if newest || tail > v.above || v.first && e.prevOffset == 0 {
 			lookedAt(e.size())
 			if !matches(data[e.start:e.end], e.checksum) {
@@ -61,11 +87,37 @@ func scanBackward(data []byte, v verification, visit func(located)) error {
 			}
 		}
 		seenBytes += e.size()
+		if v.whole {
+			seenBytes += tail - e.prevOffset - e.size()
+		}
 		seen++
-		visit(e)
+		far = e.size() >= farApart
+		if tail > v.floor {
+			visit(e)
+		}
 		tail = e.prevOffset
 	}
 	return nil
+}
+
+// readEntry is parseEntry of an entry whose metadata is read from file. It finds values of
+// some size only, and none that it cannot read: parseEntry finds the rest.
+func readEntry(file io.ReaderAt, tail int64) (located, bool) {
+	var b [metadataSize]byte
+	end := tail - metadataSize
+	if end < 0 {
+		return located{}, false
+	}
+	if _, err := file.ReadAt(b[:], end); err != nil {
+		return located{}, false
+	}
+	m, _ := parseMetadata(b[:])
+	if m.prevOffset < 0 || m.prevOffset >= end-alignment {
+		return located{}, false
+	}
+	return located{
+		keyHash: m.keyHash, prevOffset: m.prevOffset, start: m.prevOffset + padding(m.prevOffset), end: end, checksum: m.checksum,
+	}, true
 }
 
 // scanForward finds how far data consists of verified entries from the tail base on,

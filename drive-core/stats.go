@@ -1,5 +1,7 @@
 package drive
 
+import "errors"
+
 // Stats describes what a drive holds. FileSize is LiveBytes + DeadBytes +
 // PaddingBytes + 20 bytes of metadata for each live entry.
 type Stats struct {
@@ -81,19 +83,36 @@ func (g *generation) sizeAt(loc location) (int64, bool) {
 
 // snapshotCounts returns the counts together with the file they are of.
 func (s *Store) snapshotCounts() (counts, *generation, error) {
+	for {
+		g := s.gen.Load()
+		if g == nil {
+			return counts{}, nil, ErrClosed
+		}
+		c, tail, err := s.countsOf(g)
+		if errors.Is(err, ErrClosed) {
+			continue // or replaced
+		}
+		if c.unknown {
+			return counts{}, nil, &CorruptError{Path: s.path, Reason: "the size of a replaced entry could not be read"}
+		}
+		c.fileSize = tail
+		return c, g, nil
+	}
+}
+
+// countsOf returns the counts of g, with the tail that they are of. ErrClosed when g is no
+// longer the store's.
+func (s *Store) countsOf(g *generation) (c counts, tail int64, err error) {
+	owed := g.index.owed()
 	s.countsMu.Lock()
 	defer s.countsMu.Unlock()
-	g := s.gen.Load()
-	if g == nil {
-		return counts{}, nil, ErrClosed
+	if s.gen.Load() != g {
+		return counts{}, 0, ErrClosed
 	}
-	if s.counts.unknown {
-		return counts{}, nil, &CorruptError{Path: s.path, Reason: "the size of a replaced entry could not be read"}
-	}
-	c := s.counts
-	c.fileSize = g.tail.Load()
-	c.live = g.index.count()
-	return c, g, nil
+	c = s.counts
+	c.merge(&owed)
+	c.live = g.index.live.Load() + owed.live
+	return c, g.tail.Load(), nil
 }
 
 // Stats tells what the drive holds. It is cheap: the figures are kept up to date

@@ -38,6 +38,7 @@ type Store struct {
 
 	compacting sync.Mutex // held by a compaction; taken before mu
 	auto       autoCompaction
+	ckpt       checkpointing
 	tasks      tasks
 }
 
@@ -45,7 +46,11 @@ type Store struct {
 // a symbolic link is followed. Beside a drive that is open for writing lies a small
 // file PATH.synced, which tells how much of the drive is on stable storage.
 //
-// An undamaged file is opened after walking its chain of entries. When the chain is
+// An undamaged file is opened after walking its chain of entries. Where there is a copy
+// of the index beside it, PATH.idx (see Checkpoint), only those behind it are walked, and
+// those whose checksums are verified (Options.VerifyBytes): damage further down, also of
+// the chain, is not seen then; Check, Scrub, iterations, Compact and the reading of the
+// damaged value find it. When the chain is
 // broken at a tail that was never synced, which is what a crash in the middle of a
 // write leaves, the longest prefix of entries with valid checksums is taken; what
 // comes after it is first saved beside the file, as PATH.cut-OFFSET, and then cut
@@ -93,11 +98,13 @@ func (s *Store) FileSize() int64 {
 // and closes the file all the same. Closing twice is no error; other methods then return ErrClosed or find nothing.
 func (s *Store) Close() error {
 	s.tasks.stop()
+	s.ckpt.writing.Lock()
 	s.mu.Lock()
 	s.syncMu.Lock()
 	err := s.closeLocked()
 	s.syncMu.Unlock()
 	s.mu.Unlock()
+	s.ckpt.writing.Unlock()
 	s.tasks.wait()
 	return err
 }
@@ -118,6 +125,7 @@ func (s *Store) closeLocked() error {
 		if e := s.marker.close(tail == 0 && s.failure.Load() == nil); e != nil {
 			s.log.Warn("drive: the mark of what is synced", "path", s.path, "err", e)
 		}
+		s.checkpointAtEnd(g)
 	}
 	s.gen.Store(nil)
 	s.batch = batch{}
@@ -136,7 +144,11 @@ func (s *Store) writableLocked() (*generation, error) {
 	case failure != nil:
 		return nil, failure
 	}
-	if err := g.checkEnd(); err != nil {
+	err := g.index.lost() // or the sizes of what is replaced would be wrong, and compaction lose more
+	if err == nil {
+		err = g.checkEnd()
+	}
+	if err != nil {
 		f := &FailedError{Op: "write", Err: err}
 		s.fail(f)
 		return nil, f

@@ -82,6 +82,7 @@ func (s *Store) startTasks() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.compactLater()
+	s.checkpointLater()
 }
 
 // every calls fn each d, until ctx is done.

@@ -169,9 +169,9 @@ func hostileFiles() []hostileFile {
 
 // judged lets a file be opened, as far as its bytes are concerned.
 func judged(data []byte, k knowledge, verify int64) {
-	s := &Store{path: "a.drive", opts: Options{VerifyBytes: verify}.withDefaults()}
+	s := &Store{path: "a.drive", opts: Options{VerifyBytes: verify, ReadOnly: true, Checkpoint: Checkpoint{Off: true}}.withDefaults()}
 	s.log = s.opts.Logger
-	_, _, _ = s.read(newGeneration(nil, vfs.OS, s.path, 0), data, k) // whatever comes of it
+	_, _, _ = s.read(newGeneration(nil, vfs.OS, s.path, 0), data, 0, k) // whatever comes of it
 }
 
 // TestWorkIsLinear counts the bytes that are looked at in files of two sizes.
