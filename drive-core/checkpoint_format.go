@@ -13,13 +13,13 @@ import (
 //	40    entries u64 | tombstones u64 | padding u64
 //	64    multiplier u64 | word of hash 0 u64
 //	80    shards × (slots u64, used u64, keys u64, live bytes u64, live span u64, CRC-32/IEEE u32, zero u32)
-//	3152  zeros
-//	4092  CRC-32/IEEE of bytes 0 to 4091, u32
-//	4096  the slots of the first shard's table, then of the second's, and so on: hash u64 | word u64
+//	12368 zeros
+//	16380 CRC-32/IEEE of bytes 0 to 16379, u32
+//	16384 the slots of the first shard's table, then of the second's, and so on: hash u64 | word u64
 const (
 	checkpointMagic   = "DRVINDX1"
 	checkpointVersion = 1
-	checkpointHead    = 4096
+	checkpointHead    = 16 << 10
 	checkpointShards  = 80 // where the shards begin in the head
 	checkpointShard   = 48 // bytes of a shard in the head
 	checkpointSum     = checkpointHead - 4
