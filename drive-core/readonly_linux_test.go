@@ -73,7 +73,7 @@ var visitor = newRole("visitor", func(a *actor) error {
 	if err == nil {
 		_, err = s.Write([]byte("written"), []byte("value"))
 		tell("write", err)
-		_, err = s.WriteFrom([]byte("long"), io.LimitReader(zeros{}, spoolMin+1))
+		_, err = s.WriteFrom([]byte("long"), stalling{s, io.LimitReader(zeros{}, spoolMin+1)})
 		tell("stream", err)
 		_, err = s.Compact(context.Background(), CompactOptions{})
 		tell("compact", err)
