@@ -134,7 +134,11 @@ func (c *compaction) run() error {
 	}
 	c.total = c.s.liveBytes()
 	c.copied = c.old.tail.Load()
-	if err := c.copy(c.live()); err != nil {
+	live, err := c.live()
+	if err != nil {
+		return err
+	}
+	if err := c.copy(live); err != nil {
 		return err
 	}
 	c.pace = nil // or a writer that is faster would never be caught up with

@@ -15,15 +15,18 @@ const runBytes = 128 << 10
 // live returns the values that are live now and end at c.copied or before, in the
 // order in which they are to be copied. One that is overwritten or deleted later is
 // copied for nothing.
-func (c *compaction) live() []change {
+func (c *compaction) live() ([]change, error) {
 	x := c.old.index
-	list := x.appendLive(make([]change, 0, x.count()), c.copied)
+	list, err := x.appendLive(make([]change, 0, x.count()), c.copied)
+	if err != nil {
+		return nil, err
+	}
 	c.next.index.presize(int64(len(list)))
 	list = sortByPlace(list, c.copied)
 	if c.opts.Order == NewestFirst {
 		slices.Reverse(list)
 	}
-	return list
+	return list, nil
 }
 
 // catchUp copies what was written up to tail since the last time: values that are

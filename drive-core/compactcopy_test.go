@@ -246,7 +246,11 @@ func TestIndexScanSurvivesGrowth(t *testing.T) {
 			ended = true
 		default:
 		}
-		list := sortByPlace(x.appendLive(nil, old*alignment), old*alignment)
+		list, err := x.appendLive(nil, old*alignment)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = sortByPlace(list, old*alignment)
 		if len(list) != old {
 			t.Fatalf("%d of %d", len(list), old)
 		}

@@ -33,8 +33,12 @@ func (x *index) put(hash uint64, loc location) (old location) {
 
 // appendLive appends the hashes of all values that end at tail or before it, in no
 // order, with their locations. Who writes meanwhile may only add what ends behind
-// tail.
-func (x *index) appendLive(dst []change, tail int64) []change {
+// tail. It fails when the index cannot tell of all keys.
+func (x *index) appendLive(dst []change, tail int64) ([]change, error) {
+	x.warmAll()
+	if err := x.lost(); err != nil {
+		return nil, err
+	}
 	if loc := location(x.zero.Load()); loc != 0 && loc.tail() <= tail {
 		dst = append(dst, change{0, loc})
 	}
@@ -52,7 +56,7 @@ func (x *index) appendLive(dst []change, tail int64) []change {
 			// The table was replaced, and its memory given back: what was found in it may be a part only.
 		}
 	}
-	return dst
+	return dst, nil
 }
 
 func (t *table) appendLive(dst []change, tail int64) []change {

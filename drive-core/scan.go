@@ -60,11 +60,12 @@ func (s *Store) walk(all bool) (*walker, error) {
 // wholeAt tells whether all entries up to tail, the end of g, are live. It does not
 // wait for a writer: while one publishes what it has written the answer is no.
 func (s *Store) wholeAt(g *generation, tail int64) bool {
-	if !s.countsMu.TryLock() {
+	keys := g.index.count() // may read tables; a write since then shows in the tail
+	if g.index.spoiled() || !s.countsMu.TryLock() {
 		return false
 	}
 	defer s.countsMu.Unlock()
-	return s.gen.Load() == g && g.tail.Load() == tail && s.counts.entries == g.index.count()
+	return s.gen.Load() == g && g.tail.Load() == tail && s.counts.entries == keys
 }
 
 // direct tells whether the walk can return the entries that it meets without
