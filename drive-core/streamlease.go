@@ -1,6 +1,7 @@
 package drive
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -35,9 +36,7 @@ type lease struct {
 }
 
 // writeWhilePrompt writes a stream straight into the drive as long as its reader does
-// not stall, and else by way of a temporary file. A failure of the direct way is, like
-// one of the temporary file, no failure of the store: nobody has seen any of it, and
-// it is cut off again.
+// not stall, and else by way of a temporary file, whose failure is none of the store.
 func (s *Store) writeWhilePrompt(hash uint64, head []byte, r io.Reader) (int64, error) {
 	l := &lease{r: r, ended: make(chan struct{})}
 	s.mu.Lock()
@@ -51,8 +50,10 @@ func (s *Store) writeWhilePrompt(hash uint64, head []byte, r io.Reader) (int64, 
 	switch {
 	case l.err != nil:
 		return 0, l.err
-	case l.p.err != nil && l.p.err != ErrTooLarge: //nolint:errorlint // it is set just so
-		return 0, fmt.Errorf("drive: store the stream: %w", l.p.err)
+	case l.p.err != nil && !errors.Is(l.p.err, ErrTooLarge) && !l.lost:
+		return 0, w.failedLocked(l.p.err)
+	case l.p.err != nil && !errors.Is(l.p.err, ErrTooLarge):
+		return 0, fmt.Errorf("drive: write the temporary file: %w", l.p.err)
 	case err != nil:
 		return 0, err
 	case l.lost:
