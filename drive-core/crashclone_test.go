@@ -138,9 +138,10 @@ func (r *crashRun) use(fsys *crashfs.FS) {
 
 // onCall takes clones and looks at them. It runs within calls of the store.
 func (r *crashRun) onCall(op crashfs.Op) {
-	if fn := r.during; fn != nil && op.Kind == crashfs.Write && strings.Contains(op.Path, compactSuffix) {
-		r.during = nil
-		fn()
+	if op.Kind == crashfs.Write && strings.Contains(op.Path, compactSuffix) {
+		if fn := r.takeDuring(); fn != nil {
+			fn()
+		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -154,6 +155,15 @@ func (r *crashRun) onCall(op crashfs.Op) {
 	if r.crash.IntN(crashAside) == 0 {
 		r.setAside(r.crash.IntN(2) == 0)
 	}
+}
+
+// takeDuring returns what is to be done in the middle of a compaction, once.
+func (r *crashRun) takeDuring() func() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	fn := r.during
+	r.during = nil
+	return fn
 }
 
 // setAside keeps a crash of this moment instead of the one that was kept before.

@@ -102,7 +102,7 @@ func (r *crashRun) now() crashState { return r.past[r.acked].state }
 func (r *crashRun) run() int {
 	r.open()
 	for range crashSteps {
-		if r.failed {
+		if r.over() {
 			break
 		}
 		r.step()
@@ -117,6 +117,13 @@ func (r *crashRun) run() int {
 	r.dropAside()
 	r.fsys.Close()
 	return r.clones
+}
+
+// over tells that the history has failed: a store that works in the background may have found out.
+func (r *crashRun) over() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.failed
 }
 
 // open opens the drive. What a store with SyncAlways shows is durable, also when the
@@ -194,7 +201,7 @@ func (r *crashRun) stream() {
 		_, err := r.store.WriteFrom(key, from)
 		return err
 	})
-	if long && !r.failed {
+	if long && !r.over() {
 		r.remove([]int{k}, func(keys [][]byte) error { _, err := r.store.Delete(keys[0]); return err })
 		r.compact()
 	}
@@ -203,10 +210,13 @@ func (r *crashRun) stream() {
 // compact compacts, and writes something while the first values are copied.
 func (r *crashRun) compact() {
 	if live := r.now(); live.live() > 0 && r.rng.IntN(2) == 0 {
-		r.during = func() {
+		during := func() {
 			r.write(r.rng.IntN(crashKeys), r.crashSize(), r.single)
 			r.remove(r.draw(3), r.several)
 		}
+		r.mu.Lock()
+		r.during = during
+		r.mu.Unlock()
 	}
 	r.begin("compact")
 	_, err := r.store.Compact(r.t.Context(), CompactOptions{Order: Order(r.rng.IntN(2))})

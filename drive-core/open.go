@@ -108,13 +108,19 @@ func (s *Store) resolvePath() (err error) {
 func (s *Store) load(file vfs.File) (g *generation, c counts, known knowledge, err error) {
 	saved := s.savedMark()
 	for range lockTries {
-		if g, c, known, err = s.loadKnowing(file, saved); err == nil || !s.opts.ReadOnly {
+		info, statErr := file.Stat()
+		if statErr != nil {
+			return nil, c, known, statErr
+		}
+		if g, c, known, err = s.loadKnowing(file, info, saved); err == nil || !s.opts.ReadOnly {
 			break
 		}
-		// Without the lock the mark may have been read while it was written, or before it was that of this file;
-		// then what is being written looked like damage.
+		// Without the lock the mark may have been read while it was written, or before it was that of this file,
+		// and the file while its writer cut off a stream that failed; what is being written looked like damage.
 		again := s.savedMark()
-		if bytes.Equal(appendMark(nil, again), appendMark(nil, saved)) {
+		now, statErr := file.Stat()
+		if statErr != nil || now.Size() == info.Size() && now.ModTime().Equal(info.ModTime()) &&
+			bytes.Equal(appendMark(nil, again), appendMark(nil, saved)) {
 			break
 		}
 		saved = again
@@ -131,14 +137,10 @@ func (s *Store) savedMark() mark {
 	return saved
 }
 
-// loadKnowing is load with a mark.
-func (s *Store) loadKnowing(file vfs.File, saved mark) (*generation, counts, knowledge, error) {
+// loadKnowing is load for a file that info tells of, with a mark.
+func (s *Store) loadKnowing(file vfs.File, info fs.FileInfo, saved mark) (*generation, counts, knowledge, error) {
 	var known knowledge
 	s.marker = marker{fsys: s.fsys, path: s.realPath + markSuffix}
-	info, err := file.Stat()
-	if err != nil {
-		return nil, counts{}, known, err
-	}
 	size := info.Size()
 	g := newGeneration(file, s.fsys, s.path, s.opts.ReserveBytes)
 	if size == 0 && !g.pastEnd {
