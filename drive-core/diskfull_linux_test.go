@@ -170,7 +170,7 @@ var fullCalls = map[string]struct {
 		_, err := s.WriteFrom(keyName(newKey), stalling{s, value{newKey, 2, 8 << 20}.reader()})
 		return err
 	}},
-	"stream, straight into the drive": {free: 5 << 20, temporary: true, call: func(s *Store, _ acknowledged) error {
+	"stream, straight into the drive": {free: 5 << 20, call: func(s *Store, _ acknowledged) error {
 		_, err := s.WriteFrom(keyName(newKey), value{newKey, 2, 8 << 20}.reader())
 		return err
 	}},

@@ -2,6 +2,7 @@ package drive
 
 import (
 	"context"
+	"io/fs"
 	"slices"
 
 	"github.com/simd-drive/go/drive-core/internal/vfs"
@@ -29,10 +30,25 @@ func (s *Store) Refresh() (changed bool, err error) {
 	if !s.opts.ReadOnly {
 		return false, nil
 	}
-	ours, err := g.stat()
-	if err != nil {
-		return false, err
+	for range lockTries {
+		ours, statErr := g.stat()
+		if statErr != nil {
+			return false, statErr
+		}
+		changed, err = s.lookLocked(g, ours)
+		if asCorrupt(err) == nil {
+			break
+		}
+		// The writer may have cut off a stream that failed while its bytes were looked at.
+		if now, statErr := g.stat(); statErr != nil || now.Size() == ours.Size() && now.ModTime().Equal(ours.ModTime()) {
+			break
+		}
 	}
+	return changed, err
+}
+
+// lookLocked is Refresh for a file that ours tells of. s.mu must be held.
+func (s *Store) lookLocked(g *generation, ours fs.FileInfo) (changed bool, err error) {
 	named, err := s.fsys.Stat(s.realPath)
 	if err != nil {
 		return false, err
