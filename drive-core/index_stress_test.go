@@ -1,6 +1,7 @@
 package drive
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"runtime"
 	"sync"
@@ -41,22 +42,19 @@ func (s *stressed) change(r *rand.Rand) {
 }
 
 // check looks a key up: what is found must be of this key, and no older than what was complete before.
-func (s *stressed) check(t *testing.T, key uint64) bool {
+func (s *stressed) check(key uint64) error {
 	floor := s.floor[key].Load()
 	got := s.x.get(stressHash(key))
 	switch {
 	case got == 0 && key >= stressKeys/2:
 	case got == 0:
-		t.Errorf("key %d is missing", key)
-		return false
+		return fmt.Errorf("key %d is missing", key)
 	case uint64(got)>>stressBits != key:
-		t.Errorf("key %d has the location %x of another", key, got)
-		return false
+		return fmt.Errorf("key %d has the location %x of another", key, got)
 	case uint64(got)&(1<<stressBits-1) < floor:
-		t.Errorf("key %d is at version %d, %d was complete", key, uint64(got)&(1<<stressBits-1), floor)
-		return false
+		return fmt.Errorf("key %d is at version %d, %d was complete", key, uint64(got)&(1<<stressBits-1), floor)
 	}
-	return true
+	return nil
 }
 
 // TestIndexStress lets readers verify values while keys are set, removed and set again, and while other keys
@@ -84,7 +82,8 @@ func TestIndexStress(t *testing.T) {
 						for range 1000 {
 							key := r.Uint64N(stressKeys)
 							s.x.touch(stressHash(key))
-							if !s.check(t, key) {
+							if err := s.check(key); err != nil {
+								t.Error(err)
 								return
 							}
 						}
@@ -103,7 +102,9 @@ func TestIndexStress(t *testing.T) {
 				t.Errorf("%d tables were replaced, that proves little", remade)
 			}
 			for key := range uint64(stressKeys) {
-				s.check(t, key)
+				if err := s.check(key); err != nil {
+					t.Error(err)
+				}
 			}
 		})
 	}

@@ -46,7 +46,6 @@ func (c *Conn) answerInline(h header, route Route, request []byte) {
 	kept := borrowBlock(len(request))
 	request = append(kept.bytes[:0], request...)
 	dst := borrowBlock(minBlockBytes)
-	defer dst.giveBack()
 	ctx, ended := c.observe(c.base, CallInfo{Method: h.method, Name: route.Name, Incoming: true, RequestBytes: len(request)})
 	response, err := route.Unary(ctx, request, dst.bytes[:0])
 	n := response.Len()
@@ -57,6 +56,7 @@ func (c *Conn) answerInline(h header, route Route, request []byte) {
 	if err != nil {
 		response.release()
 		kept.giveBack()
+		dst.giveBack()
 		c.refuseWith(h, nil, answered(err))
 		return
 	}
@@ -64,7 +64,7 @@ func (c *Conn) answerInline(h header, route Route, request []byte) {
 	defer head.giveBack()
 	prefix := c.appendResponseHeader(head.bytes[:0], h, statusOK, fields{size: announced(n)})
 	if len(prefix)+n > muxio.MaxImmediateBytes {
-		c.lend(prefix, response, kept)
+		c.lend(prefix, response, kept, dst)
 		return
 	}
 	_ = c.session.SendMessageNow(c.session.NextID(), muxio.Body{ // fails only when the session has ended
@@ -72,22 +72,19 @@ func (c *Conn) answerInline(h header, route Route, request []byte) {
 	})
 	response.release()
 	kept.giveBack()
+	dst.giveBack()
 }
 
-// lend sends a large response from where it is, except for what was encoded into
-// memory that is needed again. It gives the request back when that is done.
-func (c *Conn) lend(prefix []byte, response Message, request *block) {
-	body := muxio.Body{Bytes: response.Bytes, More: response.More, Owner: response.Owner}
-	if response.Lent {
-		body.Prefix = slices.Clone(prefix)
-	} else {
-		body.Prefix, body.Bytes = slices.Concat(prefix, response.Bytes), nil
-	}
+// lend sends a large response from where it is. When that is done it gives back the
+// request and the memory that the response was encoded into, for both may be part of it.
+func (c *Conn) lend(prefix []byte, response Message, request, encoded *block) {
+	body := muxio.Body{Prefix: slices.Clone(prefix), Bytes: response.Bytes, More: response.More, Owner: response.Owner}
 	n := response.Len()
 	c.holdAnswer(n)
 	c.session.SendMessageLater(c.session.NextID(), muxio.Normal, body, func(error) {
 		response.release()
 		request.giveBack()
+		encoded.giveBack()
 		c.letAnswerGo(n)
 	})
 }

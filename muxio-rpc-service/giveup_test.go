@@ -309,12 +309,31 @@ func TestCallPastItsDeadlineCanBeGivenUp(t *testing.T) {
 	}
 }
 
-// A handler that runs inline may answer with its request, large or small, whole or in
-// pieces: nothing that arrives meanwhile gets into the answer.
-func TestInlineAnswersOfTheRequest(t *testing.T) {
-	handler := routes{echoMethod: {Inline: true, Unary: func(_ context.Context, request, _ []byte) (Message, error) {
-		half := len(request) / 2
-		return Message{Bytes: request[:half], Lent: true, More: [][]byte{request[half:]}}, nil
+// A handler that runs inline may answer with its request, or with what it encoded into
+// the memory that it was given, large or small, whole or in pieces: nothing that arrives
+// meanwhile gets into the answer.
+func TestInlineAnswers(t *testing.T) {
+	for name, answer := range map[string]func(request, dst []byte) Message{
+		"request": func(request, _ []byte) Message {
+			half := len(request) / 2
+			return Message{Bytes: request[:half], Lent: true, More: [][]byte{request[half:]}}
+		},
+		"encoded in front and behind": func(request, dst []byte) Message {
+			third := min(len(request)/3, 1000)
+			front := append(dst, request[:third]...)
+			behind := append(front, request[len(request)-third:]...)[third:]
+			return Message{Bytes: front, More: [][]byte{request[third : len(request)-third], behind}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) { inlineAnswers(t, answer) })
+	}
+}
+
+// inlineAnswers makes calls whose answers must be their requests.
+func inlineAnswers(t *testing.T, answer func(request, dst []byte) Message) {
+	t.Helper()
+	handler := routes{echoMethod: {Inline: true, Unary: func(_ context.Context, request, dst []byte) (Message, error) {
+		return answer(request, dst), nil
 	}}}
 	a, b, _ := connectTCP(t)
 	c, err := NewConn(a, Config{})

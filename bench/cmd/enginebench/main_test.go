@@ -70,8 +70,13 @@ func TestRefusedCommandLines(t *testing.T) {
 		}
 	}
 	for _, args := range [][]string{
-		{"none", path}, {"a_append_8b_batch1024", path, "0"}, {"a_append_8b_batch1024", path, "x"}, {"store", "none", "get", path},
-		{"store", "map", "none", path}, {"report", "-o", "x.txt", "-cases", "["}, {"report", "-o", "x.md", "-rounds", "0"},
+		{"none", path},
+		{"a_append_8b_batch1024", path, "0"},
+		{"a_append_8b_batch1024", path, "x"},
+		{"store", "none", "get", path},
+		{"store", "map", "none", path},
+		{"report", "-o", "x.txt", "-cases", "["},
+		{"report", "-o", "x.md", "-rounds", "0"},
 	} {
 		var out, log bytes.Buffer
 		if err := run(t.Context(), args, &out, &log); err == nil {

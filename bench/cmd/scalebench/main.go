@@ -49,7 +49,7 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	}
 	n, err := strconv.ParseInt(args[2], 10, 64)
 	if err != nil || n < 1 {
-		return fmt.Errorf("N must be a positive number, not %q", args[2])
+		return fmt.Errorf("the size must be a positive number, not %q", args[2])
 	}
 	r, err := scale.Run(ctx, args[0], args[1], n)
 	if err != nil {

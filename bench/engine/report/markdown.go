@@ -146,6 +146,7 @@ func (r *Results) storeTable(b *strings.Builder) {
 		case workload.Millis:
 			line("memory after that and 100 k reads", c, workload.Mebibytes)
 			line("files of 1 M keys with 8 B each", c, workload.DiskBytes)
+		default: // one line tells it all
 		}
 	}
 	b.WriteString("\n| store | version | settings | classes of durability | what it does beyond these cases |\n|---|---|---|---|---|\n")
