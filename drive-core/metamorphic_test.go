@@ -282,7 +282,8 @@ func TestHistoriesEndAlike(t *testing.T) {
 			}
 		}
 	})
-	if shrunk == 0 {
+	const enough = 300 // runs; in the fewer ones of -short chance may leave them all out
+	if shrunk == 0 && runs >= enough {
 		t.Error("no file was ever compacted by itself")
 	}
 }
