@@ -8,8 +8,8 @@ import (
 	"github.com/simd-drive/go/muxio"
 )
 
-// StreamChunkBytes is the size of the messages that byte streams are cut into:
-// one frame holds a message with the mark of its size.
+// StreamChunkBytes is the size of the messages that byte streams are cut into. A
+// write of as much is one message, and one system call.
 const StreamChunkBytes = muxio.ChunkBytes
 
 // chunks holds the buffers that streams are read into.

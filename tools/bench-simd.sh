@@ -1,7 +1,7 @@
 #!/bin/sh
 # Measures the kernels of drive-core/internal/simd beside what they replace, and
 # prints a table in Markdown: nanoseconds a call, and how many times as fast as "std"
-# each path is. `make bench-simd` calls it and writes docs/simd.md's table.
+# each path is. `make bench-simd` calls it; docs/simd.md holds what it printed.
 set -eu
 
 go=${GO:-go}

@@ -29,6 +29,7 @@ type Result struct {
 	Peak    int64   `json:"peak_anonymous_bytes,omitempty"`
 	First   float64 `json:"first_read_us,omitempty"` // after opening
 	Reads   float64 `json:"reads_per_s,omitempty"`
+	Faults  int64   `json:"major_faults,omitempty"` // waits for the disk, of the reads
 	P50     float64 `json:"p50_us,omitempty"`
 	P99     float64 `json:"p99_us,omitempty"`
 }
@@ -46,7 +47,7 @@ type phase struct {
 // The names of the phases.
 const (
 	Fill        = "fill"         // writes n keys into a new drive
-	Walk        = "open"         // opens without a checkpoint
+	Walk        = "open"         // opens without an index beside the drive
 	Checkpoint  = "open-idx"     // opens with what Close left beside the drive
 	Warm        = "read"         // reads random keys
 	Cold        = "read-cold"    // the same, when the system has dropped the file

@@ -30,3 +30,11 @@ func DropCache(path string) (err error) {
 	}
 	return unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED)
 }
+
+// MajorFaults returns how often this process has waited for the disk because of a
+// page of a file.
+func MajorFaults() (int64, error) {
+	var r unix.Rusage
+	err := unix.Getrusage(unix.RUSAGE_SELF, &r)
+	return r.Majflt, err
+}

@@ -17,3 +17,6 @@ func OnDisk(*os.File) (int64, error) { return 0, nil }
 func DropCache(string) error {
 	return errors.New("the pages of a file can be dropped from the cache on Linux only")
 }
+
+// MajorFaults are not told on this system.
+func MajorFaults() (int64, error) { return 0, nil }
