@@ -144,16 +144,19 @@ func (s *Session) Err() error {
 // Close refuses further sends, writes what is queued (for at most
 // [CloseFlushTimeout]), closes the transport with the reason and waits until
 // the session's goroutines have ended. It must not be called from a
-// [Receiver]. Further calls wait in the same way.
+// [Receiver]. Its error says that what was queued could not be written. A
+// session that has ended before, why ever, is closed without one: [Session.Err]
+// says why it ended. Further calls wait in the same way.
 func (s *Session) Close(reason CloseReason) error {
+	ended := s.over.Load()
 	s.out.close(ErrClosed)
 	ctx, stop := context.WithTimeout(context.Background(), CloseFlushTimeout)
 	flushErr := s.out.waitFlushed(ctx)
 	stop()
 	s.end(ErrClosed, reason)
 	s.loops.Wait()
-	if errors.Is(flushErr, ErrClosed) {
-		flushErr = nil
+	if ended || errors.Is(flushErr, ErrClosed) {
+		return nil
 	}
 	return flushErr
 }

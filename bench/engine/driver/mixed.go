@@ -61,11 +61,11 @@ func mixing(readers int, writer bool, lasting time.Duration) runner {
 // seenSum keeps what readers have seen, so that they must look.
 var seenSum atomic.Uint64
 
-// readUntil reads at random and returns how often.
+// readUntil reads at random, at least once, and returns how often.
 func readUntil(stop *atomic.Bool, store *drive.Store, keys, seed uint64) (reads uint64, err error) {
 	order, key := Order(seed), make([]byte, 0, maxKeySize)
 	var sum uint64
-	for ; !stop.Load(); reads += readsBetween {
+	for {
 		for range readsBetween {
 			key = appendKey(key[:0], order.Next()%keys)
 			e, found := store.Read(key)
@@ -74,20 +74,24 @@ func readUntil(stop *atomic.Bool, store *drive.Store, keys, seed uint64) (reads 
 			}
 			sum += uint64(e.Bytes()[0]) + uint64(e.Size())
 		}
+		if reads += readsBetween; stop.Load() {
+			seenSum.Add(sum)
+			return reads, nil
+		}
 	}
-	seenSum.Add(sum)
-	return reads, nil
 }
 
-// writeUntil writes new keys and returns how many.
+// writeUntil writes new keys, at least one, and returns how many.
 func writeUntil(stop *atomic.Bool, store *drive.Store) (writes uint64, err error) {
 	key, value := make([]byte, 0, maxKeySize), newValue(writtenSize)
-	for ; !stop.Load(); writes++ {
+	for {
 		key = appendKey(key[:0], writtenFrom+writes)
 		setNumber(value, writes)
 		if _, err := store.Write(key, value); err != nil {
 			return writes, err
 		}
+		if writes++; stop.Load() {
+			return writes, nil
+		}
 	}
-	return writes, nil
 }
