@@ -36,11 +36,12 @@ func answered(err error) *Error {
 }
 
 // answerInline runs a handler in the read loop. The answer never waits: what is too
-// large to be copied is lent to the transport.
-func (c *Conn) answerInline(h header, route Route, request []byte) {
+// large to be copied is lent to the transport. It reports false, and nothing has been
+// answered, when the handler wants a goroutine after all.
+func (c *Conn) answerInline(h header, route Route, request []byte) bool {
 	if e := c.refusal(); e != nil {
 		c.refuseWith(h, nil, e)
-		return
+		return true
 	}
 	// The response may refer to the request, so both live until it has been sent.
 	kept := borrowBlock(len(request))
@@ -50,6 +51,12 @@ func (c *Conn) answerInline(h header, route Route, request []byte) {
 	response, err := route.Unary(ctx, request, dst.bytes[:0])
 	n := response.Len()
 	defer ended(err, n)
+	if err == ErrNotInline { //nolint:errorlint // it stands for itself only
+		response.release()
+		kept.giveBack()
+		dst.giveBack()
+		return false
+	}
 	if err == nil && n > c.cfg.MaxMessageBytes {
 		err = Errorf(ResourceExhausted, "response of %d bytes, limit MaxMessageBytes is %d", n, c.cfg.MaxMessageBytes)
 	}
@@ -58,14 +65,14 @@ func (c *Conn) answerInline(h header, route Route, request []byte) {
 		kept.giveBack()
 		dst.giveBack()
 		c.refuseWith(h, nil, answered(err))
-		return
+		return true
 	}
 	head := borrowBlock(minBlockBytes)
 	defer head.giveBack()
 	prefix := c.appendResponseHeader(head.bytes[:0], h, statusOK, fields{size: announced(n)})
 	if len(prefix)+n > muxio.MaxImmediateBytes {
 		c.lend(prefix, response, kept, dst)
-		return
+		return true
 	}
 	_ = c.session.SendMessageNow(c.session.NextID(), muxio.Body{ // fails only when the session has ended
 		Prefix: prefix, Bytes: response.Bytes, More: response.More,
@@ -73,6 +80,7 @@ func (c *Conn) answerInline(h header, route Route, request []byte) {
 	response.release()
 	kept.giveBack()
 	dst.giveBack()
+	return true
 }
 
 // lend sends a large response from where it is. When that is done it gives back the

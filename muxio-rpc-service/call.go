@@ -123,6 +123,18 @@ type Handler interface {
 	Route(id MethodID) (Route, bool)
 }
 
+// ErrNotInline is returned by a handler that runs inline, and finds that it would block
+// or take long: the call is handed over to a goroutine, where the handler runs once
+// more, so it must have done nothing yet. [IsInline] tells it where it is. Observers and
+// interceptors see such a call twice, the first time with this error.
+var ErrNotInline = &Error{Code: Internal, Message: "the handler cannot run inline"}
+
+type inlineKey struct{}
+
+// IsInline tells whether the handler of ctx runs in the read loop of its connection,
+// where it must not wait for anything.
+func IsInline(ctx context.Context) bool { return ctx.Value(inlineKey{}) != nil }
+
 type peerKey struct{}
 
 // PeerFrom returns the connection on which the call of ctx came in. Handlers

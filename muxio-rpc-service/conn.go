@@ -184,7 +184,7 @@ func NewConn(t muxio.Transport, cfg Config) (*Conn, error) {
 	c.queue.init(c, false)
 	c.ordered.init(c, true)
 	base, cancel := context.WithCancel(context.Background())
-	c.base = WithPeer(base, c)
+	c.base = context.WithValue(WithPeer(base, c), inlineKey{}, true)
 	ready := make(chan struct{}) // the read loop may start before c.session is set
 	c.session, err = muxio.NewSession(t, muxio.Config{
 		Role:   cfg.Role,

@@ -158,8 +158,8 @@ func (c *Conn) wholeCall(id uint32, h header, request []byte) {
 		request = c.params(h)
 	}
 	h.metadata = nil
-	if route.Inline && f.timeout == 0 && f.priority == muxio.Normal && f.metadata.Len() == 0 && !c.isBehind() {
-		c.answerInline(h, route, request)
+	if route.Inline && f.timeout == 0 && f.priority == muxio.Normal && f.metadata.Len() == 0 && !c.isBehind() &&
+		c.answerInline(h, route, request) {
 		return
 	}
 	u, _ := unaryRequests.Get().(*unaryRequest)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/simd-drive/go/drive-service-definition"
 	rpc "github.com/simd-drive/go/muxio-rpc-service"
 	wsserver "github.com/simd-drive/go/muxio-ws-server"
 )
@@ -22,7 +23,7 @@ const (
 	DefaultPendingWait = 5 * time.Second
 	// responseOverheadBytes is the room that a response takes beside the
 	// values in it: the fields of one result are at most 16 bytes.
-	responseOverheadBytes = 16
+	responseOverheadBytes = driveservice.MaxResultHeaderBytes
 	// recordFixedBytes is what one record adds to a page of a listing beside its
 	// value, at most.
 	recordFixedBytes = 64
@@ -56,6 +57,11 @@ type Options struct {
 	// before it fails with [rpc.ResourceExhausted]; a value can still be streamed
 	// then. 0 means [DefaultPendingWait].
 	PendingWait time.Duration
+	// QuickWrites says that the store does not sync before a write returns, as with
+	// [drive.SyncNone] and [drive.SyncInterval]. Small values are then written by the
+	// goroutine that receives the requests of a connection. Where writes are synced, they
+	// share syncs only if several run at a time.
+	QuickWrites bool
 	// CheckOrigin decides whether a request is served, as in
 	// [wsserver.Options]; nil refuses web pages of other hosts.
 	CheckOrigin func(r *http.Request) bool

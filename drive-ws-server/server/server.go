@@ -33,6 +33,7 @@ func newServer(store store, opts Options) (*Server, error) {
 	svc := &service{
 		store: store, log: opts.Logger, maxMessageBytes: opts.MaxMessageBytes, maxOriginalBytes: opts.MaxOriginalBytes,
 		pending: semaphore.NewWeighted(int64(opts.MaxPendingBytes)), pendingWait: opts.PendingWait,
+		quickWrites: opts.QuickWrites,
 	}
 	calls := endpoint.New(endpoint.Options{Logger: opts.Logger})
 	if err := errors.Join(svc.register(calls), svc.registerOriginal(calls)); err != nil {
