@@ -28,7 +28,7 @@ PACKAGES  = $(MODULES:%=./%/...)
 
 .DEFAULT_GOAL := help
 .PHONY: help build programs vet test test32 race purego alone fuzz cross bench benchcmp \
-	bench-rpc bench-originals js autobahn powercut mutants interop interop-format fmt fmt-check lint verify tidy tidy-check check tools clean
+	bench-rpc bench-service bench-originals js autobahn powercut mutants interop interop-format fmt fmt-check lint verify tidy tidy-check check tools clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -107,8 +107,7 @@ cross: ## Build for every platform that is promised, vet the tests for three of 
 		CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) vet $(PACKAGES) || exit 1; \
 	done
 
-bench: ## Compare with other systems; BENCHFLAGS go to the program
-	$(GO) run ./bench $(BENCHFLAGS)
+bench: bench-engine bench-rpc bench-service ## Compare with other systems; BENCHFLAGS go to each program
 
 bench-rpc: ## Compare calls with those of other systems: docs/rpc.md (some ten minutes)
 	@if command -v cargo >/dev/null; then \
@@ -117,6 +116,9 @@ bench-rpc: ## Compare calls with those of other systems: docs/rpc.md (some ten m
 		echo '*** SKIPPED: the original is not measured, it needs cargo ***'; \
 	fi
 	$(GO) run ./bench/cmd/rpcbench report -o docs/rpc.md $(BENCHFLAGS)
+
+bench-service: programs ## Compare the service with the original and Redis: docs/service.md (some eight minutes)
+	@GO='$(GO)' sh tools/bench-service.sh $(BENCHFLAGS)
 
 bench-originals: programs ## Compare the original clients on both servers: docs/originals.md (some eight minutes)
 	@GO='$(GO)' sh tools/bench-originals.sh $(BENCHFLAGS)

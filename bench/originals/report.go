@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/simd-drive/go/bench/figure"
+	"github.com/simd-drive/go/bench/kv"
 	"github.com/simd-drive/go/bench/machine"
 	"github.com/simd-drive/go/bench/rounds"
 )
@@ -110,7 +111,7 @@ func run(ctx context.Context, p Plan) *Results {
 			r.Results = append(r.Results, resultOf(one, c, runs[i], errs[i]))
 		}
 	}
-	r.Verdicts = []figure.Verdict{r.judge(opRead), r.judge(opWrite)}
+	r.Verdicts = []figure.Verdict{r.judge(kv.Read), r.judge(kv.Write)}
 	r.Seconds = time.Since(begun).Seconds()
 	return r
 }
@@ -149,7 +150,7 @@ func (r *Results) find(client, server string, c Case) Result {
 
 // judge holds the Rust client's calls of one kind against the target.
 func (r *Results) judge(op string) figure.Verdict {
-	c := Case{op, targetSize, 1}
+	c := Case{Op: op, Size: targetSize, InFlight: 1}
 	v := figure.Verdict{
 		Impl: "unmodified Rust client on our server", Case: c.String(),
 		Target: fmt.Sprintf("≥ %d × the original server", needRatio), Result: figure.NotMeasured,

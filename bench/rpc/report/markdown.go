@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/simd-drive/go/bench/figure"
-	"github.com/simd-drive/go/bench/rpc/measure"
 )
 
 // howMeasured is the text over the tables.
@@ -128,15 +127,3 @@ func (r *Results) idleTable(b *strings.Builder) {
 }
 
 func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
-
-// names returns the implementations that a list of results has, in the order
-// of all of them.
-func names(all []measure.Implementation, has func(string) bool) []string {
-	var list []string
-	for _, i := range all {
-		if has(i.Name) {
-			list = append(list, i.Name)
-		}
-	}
-	return list
-}

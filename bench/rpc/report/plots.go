@@ -3,82 +3,41 @@ package report
 import (
 	"errors"
 	"fmt"
-	"image/color"
-	"math"
-	"os"
 	"path/filepath"
-	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
-	"gonum.org/v1/plot/vg/vgsvg"
 
+	"github.com/simd-drive/go/bench/chart"
 	"github.com/simd-drive/go/bench/figure"
 	"github.com/simd-drive/go/bench/rpc/measure"
 )
 
-const (
-	plotWidth  = 18 * vg.Centimeter
-	rowHeight  = 0.6 * vg.Centimeter
-	plotMargin = 3 * vg.Centimeter // title, axis and legend
-	lineHeight = 10 * vg.Centimeter
-	dotRadius  = 3.5
-	// titlePadding keeps the title off the plot.
-	titlePadding = 8
-	lineWidth    = 1.5
-	legendRoom   = 1.35 // share of the axis that the legend takes beyond the largest value, linear
-	logRoom      = 6    // the same as a factor, logarithmic
-	logMargin    = 1.3  // factor between the smallest value and the axis
-)
+// lineHeight is the height of the plot of memory.
+const lineHeight = 10 * vg.Centimeter
 
 // plotFile is one plot that was written.
 type plotFile struct{ name, title string }
-
-// series is one figure of each implementation; what was not measured is
-// missing.
-type series struct {
-	name   string
-	values map[string]float64
-}
-
-// colors tell series and lines apart, also without colour vision.
-var colors = []color.RGBA{
-	{0x00, 0x72, 0xB2, 0xFF},
-	{0xD5, 0x5E, 0x00, 0xFF},
-	{0x00, 0x9E, 0x73, 0xFF},
-	{0xCC, 0x79, 0xA7, 0xFF},
-	{0xE6, 0x9F, 0x00, 0xFF},
-	{0x56, 0xB4, 0xE9, 0xFF},
-	{0x00, 0x00, 0x00, 0xFF},
-	{0x99, 0x99, 0x99, 0xFF},
-}
-
-// glyphs and dashes tell them apart without any colour.
-var (
-	glyphs = []draw.GlyphDrawer{draw.CircleGlyph{}, draw.TriangleGlyph{}, draw.SquareGlyph{}, draw.PyramidGlyph{}}
-	dashes = [][]vg.Length{nil, {6, 2}, {2, 2}}
-)
 
 // plots writes every plot beside the document.
 func (r *Results) plots(stem string) ([]plotFile, error) {
 	var written []plotFile
 	var failures []error
-	save := func(name string, p *plot.Plot, height vg.Length) {
-		file := plotFile{filepath.Base(stem) + "-" + name + ".svg", p.Title.Text}
-		if err := saveSVG(stem+"-"+name+".svg", p, height); err != nil {
-			failures = append(failures, err)
-			return
-		}
-		written = append(written, file)
+	names := make([]string, len(r.all))
+	for n, i := range r.all {
+		names[n] = i.Name
 	}
-	dots := func(name, title, axis string, logarithmic bool, list ...series) {
-		if p, rows, err := r.dotPlot(title, axis, logarithmic, list); err != nil {
+	add := func(name, title string, drawn bool, err error) {
+		if err != nil {
 			failures = append(failures, err)
-		} else if rows > 0 {
-			save(name, p, plotMargin+vg.Length(rows)*rowHeight)
+		} else if drawn {
+			written = append(written, plotFile{filepath.Base(stem) + "-" + name + ".svg", title})
 		}
+	}
+	dots := func(name, title, axis string, logarithmic bool, list ...chart.Series) {
+		drawn, err := chart.Dots(stem+"-"+name+".svg", title, axis, logarithmic, names, list)
+		add(name, title, drawn, err)
 	}
 	perSecond := func(e echoResult) float64 { return e.Calls }
 	dots("calls", "Echo of 32 B: calls per second", "calls/s", true,
@@ -100,75 +59,38 @@ func (r *Results) plots(stem string) ([]plotFile, error) {
 	dots("hol", "Calls beside a stream: 99 % are faster than", "µs", true,
 		r.seriesOf("stream up", mixedFigure("up", func(m mixedResult) float64 { return m.P99 })),
 		r.seriesOf("stream down", mixedFigure("down", func(m mixedResult) float64 { return m.P99 })))
-	if p, err := r.memoryPlot(); err != nil {
-		failures = append(failures, err)
+	p, err := r.memoryPlot()
+	if err == nil {
+		err = chart.SaveSVG(stem+"-slow.svg", p, lineHeight)
+		add("slow", p.Title.Text, err == nil, err)
 	} else {
-		save("slow", p, lineHeight)
+		failures = append(failures, err)
 	}
 	return written, errors.Join(failures...)
 }
 
-func (r *Results) echoSeries(name string, size, inFlight int, of func(echoResult) float64) series {
+func (r *Results) echoSeries(name string, size, inFlight int, of func(echoResult) float64) chart.Series {
 	return r.seriesOf(name, echoFigure(size, inFlight, of))
 }
 
 // seriesOf collects a figure of all implementations.
-func (r *Results) seriesOf(name string, figure func(*Results, string) (float64, bool)) series {
-	s := series{name, map[string]float64{}}
+func (r *Results) seriesOf(name string, figure func(*Results, string) (float64, bool)) chart.Series {
+	s := chart.Series{Name: name, Values: map[string]float64{}}
 	for _, i := range r.all {
 		if v, measured := figure(r, i.Name); measured && v > 0 {
-			s.values[i.Name] = v
+			s.Values[i.Name] = v
 		}
 	}
 	return s
-}
-
-// dotPlot has a row for each implementation that any series has, and a dot for
-// each value. It returns the number of rows.
-func (r *Results) dotPlot(title, axis string, logarithmic bool, list []series) (*plot.Plot, int, error) {
-	rows := names(r.all, func(name string) bool {
-		return slices.ContainsFunc(list, func(s series) bool { return s.values[name] > 0 })
-	})
-	slices.Reverse(rows) // the first one stands on top
-	p := plot.New()
-	p.Title.Text, p.X.Label.Text = title, axis
-	p.Title.Padding = titlePadding
-	p.Add(plotter.NewGrid())
-	smallest, largest := math.Inf(1), 0.0
-	for n, s := range list {
-		var points plotter.XYs
-		for row, name := range rows {
-			if v := s.values[name]; v > 0 {
-				points = append(points, plotter.XY{X: v, Y: float64(row)})
-				smallest, largest = min(smallest, v), max(largest, v)
-			}
-		}
-		scatter, err := plotter.NewScatter(points)
-		if err != nil {
-			return nil, 0, fmt.Errorf("report: plot %q: %w", title, err)
-		}
-		scatter.GlyphStyle = draw.GlyphStyle{Color: colors[n], Radius: vg.Points(dotRadius), Shape: glyphs[n]}
-		p.Add(scatter)
-		p.Legend.Add(s.name, scatter)
-	}
-	p.NominalY(rows...)
-	p.Legend.Top = true
-	if logarithmic {
-		p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, logTicks{}
-		p.X.Min, p.X.Max = smallest/logMargin, largest*logRoom
-	} else {
-		p.X.Min, p.X.Max = 0, largest*legendRoom
-	}
-	return p, len(rows), nil
 }
 
 // memoryPlot shows the memory of each server whose client does not read.
 func (r *Results) memoryPlot() (*plot.Plot, error) {
 	p := plot.New()
 	p.Title.Text = fmt.Sprintf("Server whose client does not read %d answers of %s", r.Scale.Slow.Count, figure.Size(r.Scale.Slow.Size))
-	p.Title.Padding = titlePadding
+	p.Title.Padding = chart.TitlePadding
 	p.X.Label.Text, p.Y.Label.Text = "seconds", "resident MiB"
-	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, logTicks{}
+	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, chart.LogTicks{}
 	p.Add(plotter.NewGrid())
 	p.Legend.Top, p.Legend.Left = true, false
 	n := 0
@@ -181,13 +103,13 @@ func (r *Results) memoryPlot() (*plot.Plot, error) {
 		if err != nil {
 			return nil, fmt.Errorf("report: plot of memory: %w", err)
 		}
-		line.Color, line.Width, line.Dashes = colors[n%len(colors)], vg.Points(lineWidth), dashes[n/len(colors)%len(dashes)]
+		chart.StyleLine(line, n)
 		p.Add(line)
 		p.Legend.Add(s.Impl, line)
 		n++
 	}
 	p.Y.Min, p.Y.Max = 10, max(p.Y.Max, 100)
-	p.X.Min, p.X.Max = 0, p.X.Max*legendRoom
+	p.X.Min, p.X.Max = 0, p.X.Max*chart.LegendRoom
 	return p, nil
 }
 
@@ -199,31 +121,4 @@ func memoryPoints(s measure.SlowResult) plotter.XYs {
 		}
 	}
 	return points
-}
-
-// logTicks are ticks of a logarithmic axis with numbers as in the tables.
-type logTicks struct{}
-
-// Ticks implements [plot.Ticker].
-func (logTicks) Ticks(lowest, highest float64) []plot.Tick {
-	ticks := plot.LogTicks{}.Ticks(lowest, highest)
-	for i, t := range ticks {
-		if t.Label != "" {
-			ticks[i].Label = figure.Number(t.Value)
-		}
-	}
-	return ticks
-}
-
-// saveSVG draws a plot into a file.
-func saveSVG(path string, p *plot.Plot, height vg.Length) (err error) {
-	canvas := vgsvg.New(plotWidth, height)
-	p.Draw(draw.New(canvas))
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	_, err = canvas.WriteTo(f)
-	return err
 }

@@ -81,39 +81,25 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-// TestJudge holds what counts as met: at the bound and on the right side of it.
+// TestJudge holds that each implementation of ours is held against every target, by the
+// figures of its own and of its peers.
 func TestJudge(t *testing.T) {
-	results := func(ours, theirs float64) *Results {
-		return &Results{Echo: []echoResult{
-			{Impl: "muxio", Size: 32, InFlight: 1, Calls: ours, Rounds: 1},
-			{Impl: "weak", Size: 32, InFlight: 1, Calls: theirs / 2, Rounds: 1},
-			{Impl: "strong", Size: 32, InFlight: 1, Calls: theirs, Rounds: 1},
-		}}
+	r := &Results{
+		Echo: []echoResult{
+			{Impl: "muxio", Size: 32, InFlight: 256, Calls: 1000, Rounds: 1},
+			{Impl: "grpc", Size: 32, InFlight: 256, Calls: 100, Rounds: 1},
+		},
+		all: []measure.Implementation{{Name: "muxio", Ours: true}, {Name: "grpc"}},
 	}
-	calls := echoFigure(32, 1, func(e echoResult) float64 { return e.Calls })
-	both := []string{"weak", "strong"}
-	for _, c := range []struct {
-		name   string
-		target target
-		ours   float64
-		want   string
-	}{
-		{"at least, at the bound", target{need: 2, versus: both, figure: calls}, 200, figure.Met},
-		{"at least, below", target{need: 2, versus: both, figure: calls}, 199, figure.Missed},
-		{"at most, at the bound of the smaller one", target{need: 2, atMost: true, versus: both, figure: calls}, 100, figure.Met},
-		{"at most, above", target{need: 2, atMost: true, versus: both, figure: calls}, 101, figure.Missed},
-		{"absolute, at the bound", target{need: 50, atMost: true, absolute: true, figure: calls}, 50, figure.Met},
-		{"absolute, above", target{need: 50, atMost: true, absolute: true, figure: calls}, 51, figure.Missed},
-		{"absolute, at least", target{need: 50, absolute: true, figure: calls}, 49, figure.Missed},
-		{"nothing asked for", target{versus: both, figure: calls}, 1, figure.Orientation},
-		{"no peer", target{need: 1, versus: []string{"nobody"}, figure: calls}, 1, figure.NotMeasured},
-	} {
-		if got := c.target.judge(results(c.ours, 100), "muxio"); got.Result != c.want {
-			t.Errorf("%s: %+v, want %s", c.name, got, c.want)
-		}
+	verdicts := judge(r)
+	if len(verdicts) != len(targets) {
+		t.Fatalf("%d verdicts, want %d", len(verdicts), len(targets))
 	}
-	if got := targets[0].judge(&Results{}, "muxio"); got.Result != figure.NotMeasured {
-		t.Errorf("without figures: %+v", got)
+	if v := verdicts[0]; v.Impl != "muxio" || v.Result != figure.Met || v.Ratio != 10 {
+		t.Errorf("%+v", v)
+	}
+	if v := verdicts[1]; v.Result != figure.NotMeasured {
+		t.Errorf("without the peer: %+v", v)
 	}
 }
 
@@ -125,9 +111,9 @@ func TestTargetsNameImplementations(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, target := range targets {
-		for _, name := range target.versus {
+		for _, name := range target.Versus {
 			if !slices.ContainsFunc(all, func(i measure.Implementation) bool { return i.Name == name }) {
-				t.Errorf("%s: there is no %s", target.name, name)
+				t.Errorf("%s: there is no %s", target.Case, name)
 			}
 		}
 	}
