@@ -17,13 +17,29 @@ func Handle[Req, Resp any](e *Endpoint, m rpc.Method[Req, Resp], fn func(ctx con
 	if fn == nil {
 		return ErrNoHandler
 	}
-	u := &unary[Req, Resp]{
-		endpoint: e,
-		info:     Info{Name: m.Name(), ID: m.ID(), Kind: Unary},
-		request:  m.Request(),
-		response: m.Response(),
-		fn:       fn,
+	response, name := m.Response(), m.Name()
+	return HandleEncoded(e, m, func(ctx context.Context, req Req, dst []byte) (rpc.Message, error) {
+		resp, err := fn(ctx, req)
+		if err != nil {
+			return rpc.Message{}, err
+		}
+		msg, err := rpc.AppendMessage(response, dst, resp)
+		if err != nil {
+			err = rpc.Errorf(rpc.Internal, "encode the response of %s: %v", name, err)
+		}
+		return msg, err
+	}, opts...)
+}
+
+// HandleEncoded is Handle for handlers that encode the response themselves, as the
+// method's codec does. dst is an empty buffer with some capacity, which they may append
+// to; with [rpc.Message.Release] they learn when other memory that the message refers
+// to is no longer needed. What they return with an error is ignored.
+func HandleEncoded[Req, Resp any](e *Endpoint, m rpc.Method[Req, Resp], fn func(ctx context.Context, req Req, dst []byte) (rpc.Message, error), opts ...HandleOption) error {
+	if fn == nil {
+		return ErrNoHandler
 	}
+	u := &unary[Req]{endpoint: e, info: Info{Name: m.Name(), ID: m.ID(), Kind: Unary}, request: m.Request(), fn: fn}
 	route := rpc.Route{Name: m.Name(), Unary: u.route}
 	for _, opt := range opts {
 		opt(&route)
@@ -46,16 +62,15 @@ func Inline() HandleOption { return func(r *rpc.Route) { r.Inline = true } }
 func Ordered() HandleOption { return func(r *rpc.Route) { r.Ordered = true } }
 
 // unary answers the calls of one method.
-type unary[Req, Resp any] struct {
+type unary[Req any] struct {
 	endpoint *Endpoint
 	info     Info
 	request  rpc.Codec[Req]
-	response rpc.Codec[Resp]
-	fn       func(context.Context, Req) (Resp, error)
+	fn       func(context.Context, Req, []byte) (rpc.Message, error)
 }
 
 // route is the [rpc.Route.Unary] of the method.
-func (u *unary[Req, Resp]) route(ctx context.Context, request, dst []byte) (rpc.Message, error) {
+func (u *unary[Req]) route(ctx context.Context, request, dst []byte) (rpc.Message, error) {
 	var msg rpc.Message
 	var err error
 	if len(u.endpoint.middleware) == 0 {
@@ -70,7 +85,7 @@ func (u *unary[Req, Resp]) route(ctx context.Context, request, dst []byte) (rpc.
 }
 
 // wrapped answers the call inside the middleware.
-func (u *unary[Req, Resp]) wrapped(ctx context.Context, request, dst []byte) (msg rpc.Message, err error) {
+func (u *unary[Req]) wrapped(ctx context.Context, request, dst []byte) (msg rpc.Message, err error) {
 	defer u.endpoint.guard(ctx, u.info.Name, &err)
 	info := u.info
 	info.RequestBytes = len(request)
@@ -82,22 +97,14 @@ func (u *unary[Req, Resp]) wrapped(ctx context.Context, request, dst []byte) (ms
 	return msg, err
 }
 
-// answer runs the handler between the codecs.
-func (u *unary[Req, Resp]) answer(ctx context.Context, request, dst []byte) (msg rpc.Message, err error) {
+// answer parses the request and runs the handler.
+func (u *unary[Req]) answer(ctx context.Context, request, dst []byte) (msg rpc.Message, err error) {
 	defer u.endpoint.guard(ctx, u.info.Name, &err)
 	req, err := parseRequest(u.request, u.info.Name, request)
 	if err != nil {
 		return msg, err
 	}
-	resp, err := u.fn(ctx, req)
-	if err != nil {
-		return msg, err
-	}
-	msg, err = rpc.AppendMessage(u.response, dst, resp)
-	if err != nil {
-		err = rpc.Errorf(rpc.Internal, "encode the response of %s: %v", u.info.Name, err)
-	}
-	return msg, err
+	return u.fn(ctx, req, dst)
 }
 
 // parseRequest decodes the request of a call.

@@ -1,11 +1,6 @@
 package server
 
-import (
-	"context"
-	"sync"
-
-	rpc "github.com/simd-drive/go/muxio-rpc-service"
-)
+import "sync"
 
 // How values get out of the file. The bytes of an entry are those of the mapped
 // file: when somebody cuts it, or the disk fails, touching them raises a fault. The
@@ -29,27 +24,6 @@ const (
 
 // chunks holds the buffers of streams. Sending borrows a buffer until it returns.
 var chunks = sync.Pool{New: func() any { return new([chunkBytes]byte) }}
-
-// reserve waits until there is room for a response with n bytes of values. The room
-// is given back when the context of the call ends: it does when the response has
-// been sent, or when nobody waits for it any more.
-func (s *service) reserve(ctx context.Context, n int64) error {
-	if n < countedBytes {
-		return nil
-	}
-	if !s.pending.TryAcquire(n) {
-		waiting, cancel := context.WithTimeout(ctx, s.pendingWait)
-		defer cancel()
-		if s.pending.Acquire(waiting, n) != nil {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			return rpc.Errorf(rpc.ResourceExhausted, "no room for %d bytes: other responses wait to be sent; stream the values", n)
-		}
-	}
-	context.AfterFunc(ctx, func() { s.pending.Release(n) })
-	return nil
-}
 
 // copier passes on what is written to it as copies of at most chunkBytes, each of
 // which is lent to send until that returns.

@@ -78,8 +78,10 @@ func (s *service) message(err error) string {
 
 // finish is deferred around every handler. It turns an error of the engine into
 // one of the service, as which it travels, and a fault of the mapping (the file
-// was cut, the disk failed) into one too; it goes on with any other panic.
-func (s *service) finish(method string, err *error) {
+// was cut, the disk failed) into one too; it goes on with any other panic. The
+// goroutine, which may be the reader of a connection, treats faults as it did before.
+func (s *service) finish(method string, old bool, err *error) {
+	debug.SetPanicOnFault(old)
 	if v := recover(); v != nil {
 		if _, fault := v.(interface{ Addr() uintptr }); !fault {
 			panic(v)
@@ -100,17 +102,23 @@ func (s *service) finish(method string, err *error) {
 // unary registers the handler of a unary method.
 func unary[Req, Resp any](s *service, calls *endpoint.Endpoint, m rpc.Method[Req, Resp], fn func(context.Context, Req) (Resp, error), opts ...endpoint.HandleOption) error {
 	return endpoint.Handle(calls, m, func(ctx context.Context, r Req) (resp Resp, err error) {
-		debug.SetPanicOnFault(true) // of this goroutine, which is the call's own
-		defer s.finish(m.Name(), &err)
+		defer s.finish(m.Name(), debug.SetPanicOnFault(true), &err)
 		return fn(ctx, r)
+	}, opts...)
+}
+
+// encoded registers the handler of a unary method that encodes its response.
+func encoded[Req, Resp any](s *service, calls *endpoint.Endpoint, m rpc.Method[Req, Resp], fn func(context.Context, Req, []byte) (rpc.Message, error), opts ...endpoint.HandleOption) error {
+	return endpoint.HandleEncoded(calls, m, func(ctx context.Context, r Req, dst []byte) (msg rpc.Message, err error) {
+		defer s.finish(m.Name(), debug.SetPanicOnFault(true), &err)
+		return fn(ctx, r, dst)
 	}, opts...)
 }
 
 // serverStream registers the handler of a method that is answered by items.
 func serverStream[Req, Item any](s *service, calls *endpoint.Endpoint, m rpc.ServerStreamMethod[Req, Item], fn func(context.Context, Req, *endpoint.Sender[Item]) error) error {
 	return endpoint.HandleServerStream(calls, m, func(ctx context.Context, r Req, out *endpoint.Sender[Item]) (err error) {
-		debug.SetPanicOnFault(true)
-		defer s.finish(m.Name(), &err)
+		defer s.finish(m.Name(), debug.SetPanicOnFault(true), &err)
 		return fn(ctx, r, out)
 	})
 }
@@ -118,8 +126,7 @@ func serverStream[Req, Item any](s *service, calls *endpoint.Endpoint, m rpc.Ser
 // clientStream registers the handler of a method that takes items.
 func clientStream[Req, Item, Resp any](s *service, calls *endpoint.Endpoint, m rpc.ClientStreamMethod[Req, Item, Resp], fn func(context.Context, Req, *endpoint.Receiver[Item]) (Resp, error)) error {
 	return endpoint.HandleClientStream(calls, m, func(ctx context.Context, r Req, in *endpoint.Receiver[Item]) (resp Resp, err error) {
-		debug.SetPanicOnFault(true)
-		defer s.finish(m.Name(), &err)
+		defer s.finish(m.Name(), debug.SetPanicOnFault(true), &err)
 		return fn(ctx, r, in)
 	})
 }

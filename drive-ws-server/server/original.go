@@ -7,6 +7,7 @@ import (
 	"github.com/simd-drive/go/drive-core"
 	"github.com/simd-drive/go/drive-service-definition"
 	"github.com/simd-drive/go/muxio-rpc-endpoint"
+	rpc "github.com/simd-drive/go/muxio-rpc-service"
 )
 
 // registerOriginal makes the methods of the original dialect known to calls, for clients
@@ -15,8 +16,8 @@ import (
 func (s *service) registerOriginal(calls *endpoint.Endpoint) error {
 	inOrder := endpoint.Ordered()
 	return errors.Join(
-		unary(s, calls, driveservice.OriginalRead, s.originalRead),
-		unary(s, calls, driveservice.OriginalBatchRead, s.originalBatchRead),
+		encoded(s, calls, driveservice.OriginalRead, s.originalRead),
+		encoded(s, calls, driveservice.OriginalBatchRead, s.originalBatchRead),
 		unary(s, calls, driveservice.OriginalWrite, s.originalWrite, inOrder),
 		unary(s, calls, driveservice.OriginalBatchWrite, s.originalBatchWrite, inOrder),
 		unary(s, calls, driveservice.OriginalDelete, s.originalDelete, inOrder),
@@ -27,25 +28,29 @@ func (s *service) registerOriginal(calls *endpoint.Endpoint) error {
 	)
 }
 
-func (s *service) originalRead(ctx context.Context, r driveservice.OriginalKeyRequest) (driveservice.OriginalReadResponse, error) {
-	result, err := s.value(ctx, drive.KeyHash(r.Key), s.maxOriginalBytes)
-	return driveservice.OriginalReadResponse{Found: result.Found, Value: result.Value}, err
+func (s *service) originalRead(ctx context.Context, r driveservice.OriginalKeyRequest, dst []byte) (msg rpc.Message, err error) {
+	a := s.borrow()
+	defer a.done(&msg)
+	result, err := a.one(ctx, drive.KeyHash(r.Key), s.maxOriginalBytes)
+	if err != nil {
+		return msg, err
+	}
+	return message(a, driveservice.OriginalRead.Response(), dst, driveservice.OriginalReadResponse{Found: result.Found, Value: result.Value})
 }
 
-func (s *service) originalBatchRead(ctx context.Context, r driveservice.OriginalKeysRequest) (driveservice.OriginalBatchReadResponse, error) {
-	hashes := make([]uint64, len(r.Keys))
-	for i, key := range r.Keys {
-		hashes[i] = drive.KeyHash(key)
+func (s *service) originalBatchRead(ctx context.Context, r driveservice.OriginalKeysRequest, dst []byte) (msg rpc.Message, err error) {
+	a := s.borrow()
+	defer a.done(&msg)
+	for _, key := range r.Keys {
+		a.hashes = append(a.hashes, drive.KeyHash(key))
 	}
-	found, err := s.values(ctx, hashes, s.maxOriginalBytes)
-	if err != nil {
-		return driveservice.OriginalBatchReadResponse{}, err
+	if err := a.all(ctx, s.maxOriginalBytes); err != nil {
+		return msg, err
 	}
-	results := make([]driveservice.OriginalReadResponse, len(found))
-	for i, r := range found {
-		results[i] = driveservice.OriginalReadResponse{Found: r.Found, Value: r.Value}
+	for _, r := range a.results {
+		a.originals = append(a.originals, driveservice.OriginalReadResponse{Found: r.Found, Value: r.Value})
 	}
-	return driveservice.OriginalBatchReadResponse{Results: results}, nil
+	return message(a, driveservice.OriginalBatchRead.Response(), dst, driveservice.OriginalBatchReadResponse{Results: a.originals})
 }
 
 func (s *service) originalWrite(_ context.Context, r driveservice.OriginalWriteRequest) (driveservice.TailResponse, error) {
@@ -53,11 +58,12 @@ func (s *service) originalWrite(_ context.Context, r driveservice.OriginalWriteR
 }
 
 func (s *service) originalBatchWrite(_ context.Context, r driveservice.OriginalBatchWriteRequest) (driveservice.TailResponse, error) {
-	items := make([]drive.HashedItem, len(r.Entries))
-	for i, e := range r.Entries {
-		items[i] = drive.HashedItem{Hash: drive.KeyHash(e.Key), Value: e.Value}
+	a := s.borrow()
+	defer a.free()
+	for _, e := range r.Entries {
+		a.items = append(a.items, drive.HashedItem{Hash: drive.KeyHash(e.Key), Value: e.Value})
 	}
-	return originalTail(s.store.WriteBatchHash(items))
+	return originalTail(s.store.WriteBatchHash(a.items))
 }
 
 func (s *service) originalDelete(_ context.Context, r driveservice.OriginalKeyRequest) (driveservice.TailResponse, error) {

@@ -6,7 +6,6 @@ import (
 	"io"
 	"iter"
 	"log/slog"
-	"slices"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -53,22 +52,24 @@ type service struct {
 	pendingWait      time.Duration
 }
 
-// register makes the service's methods known to calls.
+// register makes the service's methods known to calls. Those that look at the index and
+// at most at a few bytes of the file run where requests are received.
 func (s *service) register(calls *endpoint.Endpoint) error {
+	inReader := endpoint.Inline()
 	return errors.Join(
-		unary(s, calls, driveservice.Read, s.read),
+		encoded(s, calls, driveservice.Read, s.read),
 		unary(s, calls, driveservice.Write, s.write),
 		unary(s, calls, driveservice.Delete, s.delete),
-		unary(s, calls, driveservice.Exists, s.exists),
-		unary(s, calls, driveservice.Metadata, s.metadata),
+		unary(s, calls, driveservice.Exists, s.exists, inReader),
+		unary(s, calls, driveservice.Metadata, s.metadata, inReader),
 		unary(s, calls, driveservice.Rename, s.rename),
 		unary(s, calls, driveservice.Copy, s.copy),
-		unary(s, calls, driveservice.BatchRead, s.batchRead),
+		encoded(s, calls, driveservice.BatchRead, s.batchRead),
 		unary(s, calls, driveservice.BatchWrite, s.batchWrite),
 		unary(s, calls, driveservice.BatchDelete, s.batchDelete),
-		unary(s, calls, driveservice.Len, s.len),
-		unary(s, calls, driveservice.IsEmpty, s.isEmpty),
-		unary(s, calls, driveservice.FileSize, s.fileSize),
+		unary(s, calls, driveservice.Len, s.len, inReader),
+		unary(s, calls, driveservice.IsEmpty, s.isEmpty, inReader),
+		unary(s, calls, driveservice.FileSize, s.fileSize, inReader),
 		unary(s, calls, driveservice.Stats, s.stats),
 		unary(s, calls, driveservice.Compact, s.compact),
 		unary(s, calls, driveservice.Sync, s.sync),
@@ -106,84 +107,28 @@ func errMessage(size, limit int64) error {
 		rpc.Errorf(rpc.ResourceExhausted, "values of %d bytes exceed one message of %d", size, limit).Message)
 }
 
-func (s *service) read(ctx context.Context, r driveservice.KeyRequest) (driveservice.ReadResponse, error) {
-	result, err := s.value(ctx, hashOf(r.Key), s.maxMessageBytes)
-	return driveservice.ReadResponse{Result: result}, err
-}
+func isNotFound(err error) bool { return errors.Is(err, drive.ErrNotFound) }
 
-// value returns a copy of one value, which fits into a message of limit bytes.
-func (s *service) value(ctx context.Context, hash uint64, limit int) (driveservice.ReadResult, error) {
-	e, err := s.store.FindHash(hash)
-	if errors.Is(err, drive.ErrNotFound) {
-		return driveservice.ReadResult{}, nil
-	}
+func (s *service) read(ctx context.Context, r driveservice.KeyRequest, dst []byte) (msg rpc.Message, err error) {
+	a := s.borrow()
+	defer a.done(&msg)
+	result, err := a.one(ctx, hashOf(r.Key), s.maxMessageBytes)
 	if err != nil {
-		return driveservice.ReadResult{}, err
+		return msg, err
 	}
-	size := e.Size()
-	if room := int64(limit - responseOverheadBytes); size > room {
-		return driveservice.ReadResult{}, errMessage(size, room)
-	}
-	if err := s.reserve(ctx, size); err != nil {
-		return driveservice.ReadResult{}, err
-	}
-	value, err := e.AppendTo(nil)
-	if err != nil {
-		return driveservice.ReadResult{}, err
-	}
-	return driveservice.ReadResult{Found: true, Checksum: e.Checksum(), Value: value}, nil
+	return message(a, driveservice.Read.Response(), dst, driveservice.ReadResponse{Result: result})
 }
 
-func (s *service) batchRead(ctx context.Context, r driveservice.KeysRequest) (driveservice.BatchReadResponse, error) {
-	results, err := s.values(ctx, hashesOf(r.Keys), s.maxMessageBytes)
-	return driveservice.BatchReadResponse{Results: results}, err
-}
-
-// values returns copies of values, which fit into a message of limit bytes together.
-func (s *service) values(ctx context.Context, hashes []uint64, limit int) ([]driveservice.ReadResult, error) {
-	entries, err := s.findAll(hashes)
-	if err != nil {
-		return nil, err
+func (s *service) batchRead(ctx context.Context, r driveservice.KeysRequest, dst []byte) (msg rpc.Message, err error) {
+	a := s.borrow()
+	defer a.done(&msg)
+	for _, k := range r.Keys {
+		a.hash(k)
 	}
-	room := int64(limit - responseOverheadBytes*(1+len(entries)))
-	var size int64
-	for _, e := range entries {
-		if size += e.Size(); size > room {
-			return nil, errMessage(size, room)
-		}
+	if err := a.all(ctx, s.maxMessageBytes); err != nil {
+		return msg, err
 	}
-	if err := s.reserve(ctx, size); err != nil {
-		return nil, err
-	}
-	results := make([]driveservice.ReadResult, len(entries))
-	values := slices.Grow([]byte(nil), int(size))
-	for i, e := range entries {
-		if e.IsZero() {
-			continue
-		}
-		begin := len(values)
-		if values, err = e.AppendTo(values); err != nil {
-			return nil, err
-		}
-		results[i] = driveservice.ReadResult{Found: true, Checksum: e.Checksum(), Value: values[begin:len(values):len(values)]}
-	}
-	return results, nil
-}
-
-// findAll returns the entries of hashes, the zero Entry for those that are not there.
-func (s *service) findAll(hashes []uint64) ([]drive.Entry, error) {
-	entries := s.store.ReadBatchHash(make([]drive.Entry, 0, len(hashes)), hashes)
-	for i, hash := range hashes {
-		if !entries[i].IsZero() {
-			continue
-		}
-		e, err := s.store.FindHash(hash) // tells why
-		if err != nil && !errors.Is(err, drive.ErrNotFound) {
-			return nil, err
-		}
-		entries[i] = e
-	}
-	return entries, nil
+	return message(a, driveservice.BatchRead.Response(), dst, driveservice.BatchReadResponse{Results: a.results})
 }
 
 func (s *service) write(_ context.Context, r driveservice.WriteRequest) (driveservice.TailResponse, error) {
@@ -191,11 +136,12 @@ func (s *service) write(_ context.Context, r driveservice.WriteRequest) (drivese
 }
 
 func (s *service) batchWrite(_ context.Context, r driveservice.BatchWriteRequest) (driveservice.TailResponse, error) {
-	items := make([]drive.HashedItem, len(r.Entries))
-	for i, e := range r.Entries {
-		items[i] = drive.HashedItem{Hash: hashOf(e.Key), Value: e.Value}
+	a := s.borrow()
+	defer a.free()
+	for _, e := range r.Entries {
+		a.items = append(a.items, drive.HashedItem{Hash: hashOf(e.Key), Value: e.Value})
 	}
-	return tail(s.store.WriteBatchHash(items))
+	return tail(s.store.WriteBatchHash(a.items))
 }
 
 func (s *service) delete(_ context.Context, r driveservice.KeyRequest) (driveservice.TailResponse, error) {
@@ -208,7 +154,7 @@ func (s *service) batchDelete(_ context.Context, r driveservice.KeysRequest) (dr
 
 func (s *service) exists(_ context.Context, r driveservice.KeyRequest) (driveservice.ExistsResponse, error) {
 	_, err := s.store.FindHash(hashOf(r.Key))
-	if errors.Is(err, drive.ErrNotFound) {
+	if isNotFound(err) {
 		return driveservice.ExistsResponse{}, nil
 	}
 	return driveservice.ExistsResponse{Exists: err == nil}, err
