@@ -18,6 +18,35 @@ func takeResult(c *rpc.Cursor) ReadResult {
 	return ReadResult{Found: c.Bool(), Checksum: uint32(c.Uint(32)), Value: c.Bytes()}
 }
 
+// MaxResultHeaderBytes is the size of what [AppendResultHeader] appends at most.
+const MaxResultHeaderBytes = 1 + 5 + 10
+
+// AppendResultHeader appends the encoding of a [ReadResult] that was found, up to its
+// value of size bytes, which the caller appends. A [ReadResponse] is one result. It is
+// for servers that copy values from where they are to where they are sent from.
+func AppendResultHeader(dst []byte, checksum uint32, size int) []byte {
+	w := rpc.BuildBytes(dst)
+	w.Bool(true)
+	w.Uvarint(uint64(checksum))
+	w.Uvarint(uint64(size))
+	return w.Appended()
+}
+
+// AppendMissingResult appends the encoding of a [ReadResult] that was not found.
+func AppendMissingResult(dst []byte) []byte {
+	w := rpc.BuildBytes(dst)
+	putResult(&w, ReadResult{})
+	return w.Appended()
+}
+
+// AppendResultCount appends the number of results with which a [BatchReadResponse]
+// begins; so many results follow.
+func AppendResultCount(dst []byte, count int) []byte {
+	w := rpc.BuildBytes(dst)
+	w.Uvarint(uint64(count))
+	return w.Appended()
+}
+
 var readResponse = codec[ReadResponse]{
 	build: func(w rpc.Builder, v ReadResponse) rpc.Builder { putResult(&w, v.Result); return w },
 	parse: func(c rpc.Cursor) (ReadResponse, rpc.Cursor) {

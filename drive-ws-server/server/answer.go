@@ -25,7 +25,6 @@ type answer struct {
 	hashes    []uint64
 	entries   []drive.Entry
 	values    []byte
-	results   []driveservice.ReadResult
 	originals []driveservice.OriginalReadResponse
 	items     []drive.HashedItem
 
@@ -53,18 +52,17 @@ func (a *answer) free() {
 		a.service.pending.Release(a.reserved)
 	}
 	clear(a.entries) // each of them pins a mapping
-	clear(a.results)
 	clear(a.originals)
 	clear(a.items)
 	if cap(a.values) > keptAnswerBytes {
 		a.values = nil
 	}
 	if cap(a.entries) > keptAnswerKeys || cap(a.items) > keptAnswerKeys {
-		a.hashes, a.entries, a.results, a.originals, a.items = nil, nil, nil, nil, nil
+		a.hashes, a.entries, a.originals, a.items = nil, nil, nil, nil
 	}
 	a.service, a.reserved = nil, 0
 	a.hashes, a.entries, a.values = a.hashes[:0], a.entries[:0], a.values[:0]
-	a.results, a.originals, a.items = a.results[:0], a.originals[:0], a.items[:0]
+	a.originals, a.items = a.originals[:0], a.items[:0]
 	answers.Put(a)
 }
 
@@ -89,63 +87,80 @@ func message[T any](a *answer, codec rpc.Codec[T], dst []byte, response T) (rpc.
 	return msg, nil
 }
 
-// hash adds the hash of a key.
-func (a *answer) hash(k driveservice.KeyRef) { a.hashes = append(a.hashes, hashOf(k)) }
-
-// one reads the value of one hash.
-func (a *answer) one(ctx context.Context, hash uint64, limit int) (driveservice.ReadResult, error) {
+// find finds the entry of one hash, whose value fits into a message of limit bytes, and
+// makes room for it; the zero Entry stands for none.
+func (a *answer) find(ctx context.Context, hash uint64, limit int) (drive.Entry, error) {
 	e, err := a.service.store.FindHash(hash)
 	if isNotFound(err) {
-		return driveservice.ReadResult{}, nil
+		return drive.Entry{}, nil
 	}
 	if err != nil {
-		return driveservice.ReadResult{}, err
+		return drive.Entry{}, err
 	}
 	size := e.Size()
 	if room := int64(limit - responseOverheadBytes); size > room {
-		return driveservice.ReadResult{}, errMessage(size, room)
+		return drive.Entry{}, errMessage(size, room)
 	}
-	if err := a.reserve(ctx, size); err != nil {
-		return driveservice.ReadResult{}, err
-	}
-	if a.values, err = e.AppendTo(a.values); err != nil {
-		return driveservice.ReadResult{}, err
-	}
-	return driveservice.ReadResult{Found: true, Checksum: e.Checksum(), Value: a.values}, nil
+	return e, a.reserve(ctx, size)
 }
 
-// all reads the values of all hashes into results. Together they fit into a message of
-// limit bytes.
-func (a *answer) all(ctx context.Context, limit int) error {
+// findBatch finds the entries of hashes, whose values fit into a message of limit bytes
+// together, makes room for them and returns their size.
+func (a *answer) findBatch(ctx context.Context, limit int) (size int64, err error) {
 	if err := a.findAll(); err != nil {
-		return err
+		return 0, err
 	}
 	room := int64(limit - responseOverheadBytes*(1+len(a.entries)))
-	var size int64
 	for _, e := range a.entries {
 		if size += e.Size(); size > room {
-			return errMessage(size, room)
+			return 0, errMessage(size, room)
 		}
 	}
-	if err := a.reserve(ctx, size); err != nil {
-		return err
+	return size, a.reserve(ctx, size)
+}
+
+// room returns an empty buffer for n bytes: dst if it has so many, else memory of the
+// answer.
+func (a *answer) room(dst []byte, n int64) []byte {
+	if n <= int64(cap(dst)) {
+		return dst
 	}
-	if int64(cap(a.values)) < size {
-		a.values = make([]byte, 0, size)
+	if int64(cap(a.values)) < n {
+		a.values = make([]byte, 0, n)
 	}
+	return a.values
+}
+
+// add appends the result for an entry, with a verified copy of its value.
+func (a *answer) add(out []byte, e drive.Entry) ([]byte, error) {
+	if e.IsZero() {
+		return driveservice.AppendMissingResult(out), nil
+	}
+	return e.AppendTo(driveservice.AppendResultHeader(out, e.Checksum(), int(e.Size())))
+}
+
+// sent makes a message of what was written into the buffer that room has returned.
+func (a *answer) sent(dst, out []byte) rpc.Message {
+	if cap(out) == cap(dst) && a.reserved == 0 {
+		return rpc.Message{Bytes: out}
+	}
+	return rpc.Message{Bytes: out, Lent: true, Release: a.release}
+}
+
+// read reads the values of the entries into originals.
+func (a *answer) read(size int64) error {
+	values := a.room(nil, size)
 	var err error
 	for _, e := range a.entries {
 		if e.IsZero() {
-			a.results = append(a.results, driveservice.ReadResult{})
+			a.originals = append(a.originals, driveservice.OriginalReadResponse{})
 			continue
 		}
-		begin := len(a.values)
-		if a.values, err = e.AppendTo(a.values); err != nil {
+		begin := len(values)
+		if values, err = e.AppendTo(values); err != nil {
 			return err
 		}
-		a.results = append(a.results, driveservice.ReadResult{
-			Found: true, Checksum: e.Checksum(), Value: a.values[begin:len(a.values):len(a.values)],
-		})
+		a.originals = append(a.originals, driveservice.OriginalReadResponse{Found: true, Value: values[begin:len(values):len(values)]})
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/simd-drive/go/drive-service-definition"
 	rpc "github.com/simd-drive/go/muxio-rpc-service"
 	wsserver "github.com/simd-drive/go/muxio-ws-server"
 )
@@ -22,7 +23,7 @@ const (
 	DefaultPendingWait = 5 * time.Second
 	// responseOverheadBytes is the room that a response takes beside the
 	// values in it: the fields of one result are at most 16 bytes.
-	responseOverheadBytes = 16
+	responseOverheadBytes = driveservice.MaxResultHeaderBytes
 	// recordFixedBytes is what one record adds to a page of a listing beside its
 	// value, at most.
 	recordFixedBytes = 64

@@ -31,11 +31,15 @@ func (s *service) registerOriginal(calls *endpoint.Endpoint) error {
 func (s *service) originalRead(ctx context.Context, r driveservice.OriginalKeyRequest, dst []byte) (msg rpc.Message, err error) {
 	a := s.borrow()
 	defer a.done(&msg)
-	result, err := a.one(ctx, drive.KeyHash(r.Key), s.maxOriginalBytes)
+	e, err := a.find(ctx, drive.KeyHash(r.Key), s.maxOriginalBytes)
 	if err != nil {
 		return msg, err
 	}
-	return message(a, driveservice.OriginalRead.Response(), dst, driveservice.OriginalReadResponse{Found: result.Found, Value: result.Value})
+	a.entries = append(a.entries, e)
+	if err := a.read(e.Size()); err != nil {
+		return msg, err
+	}
+	return message(a, driveservice.OriginalRead.Response(), dst, a.originals[0])
 }
 
 func (s *service) originalBatchRead(ctx context.Context, r driveservice.OriginalKeysRequest, dst []byte) (msg rpc.Message, err error) {
@@ -44,11 +48,12 @@ func (s *service) originalBatchRead(ctx context.Context, r driveservice.Original
 	for _, key := range r.Keys {
 		a.hashes = append(a.hashes, drive.KeyHash(key))
 	}
-	if err := a.all(ctx, s.maxOriginalBytes); err != nil {
+	size, err := a.findBatch(ctx, s.maxOriginalBytes)
+	if err != nil {
 		return msg, err
 	}
-	for _, r := range a.results {
-		a.originals = append(a.originals, driveservice.OriginalReadResponse{Found: r.Found, Value: r.Value})
+	if err := a.read(size); err != nil {
+		return msg, err
 	}
 	return message(a, driveservice.OriginalBatchRead.Response(), dst, driveservice.OriginalBatchReadResponse{Results: a.originals})
 }

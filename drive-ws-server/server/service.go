@@ -112,23 +112,35 @@ func isNotFound(err error) bool { return errors.Is(err, drive.ErrNotFound) }
 func (s *service) read(ctx context.Context, r driveservice.KeyRequest, dst []byte) (msg rpc.Message, err error) {
 	a := s.borrow()
 	defer a.done(&msg)
-	result, err := a.one(ctx, hashOf(r.Key), s.maxMessageBytes)
+	e, err := a.find(ctx, hashOf(r.Key), s.maxMessageBytes)
 	if err != nil {
 		return msg, err
 	}
-	return message(a, driveservice.Read.Response(), dst, driveservice.ReadResponse{Result: result})
+	out, err := a.add(a.room(dst, e.Size()+responseOverheadBytes), e)
+	if err != nil {
+		return msg, err
+	}
+	return a.sent(dst, out), nil
 }
 
 func (s *service) batchRead(ctx context.Context, r driveservice.KeysRequest, dst []byte) (msg rpc.Message, err error) {
 	a := s.borrow()
 	defer a.done(&msg)
 	for _, k := range r.Keys {
-		a.hash(k)
+		a.hashes = append(a.hashes, hashOf(k))
 	}
-	if err := a.all(ctx, s.maxMessageBytes); err != nil {
+	size, err := a.findBatch(ctx, s.maxMessageBytes)
+	if err != nil {
 		return msg, err
 	}
-	return message(a, driveservice.BatchRead.Response(), dst, driveservice.BatchReadResponse{Results: a.results})
+	out := a.room(dst, size+int64(responseOverheadBytes*(1+len(a.entries))))
+	out = driveservice.AppendResultCount(out, len(a.entries))
+	for _, e := range a.entries {
+		if out, err = a.add(out, e); err != nil {
+			return msg, err
+		}
+	}
+	return a.sent(dst, out), nil
 }
 
 func (s *service) write(_ context.Context, r driveservice.WriteRequest) (driveservice.TailResponse, error) {
