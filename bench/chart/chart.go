@@ -26,9 +26,11 @@ const (
 	// TitlePadding keeps the title off the plot.
 	TitlePadding = 8
 	lineWidth    = 1.5
-	LegendRoom   = 1.35 // share of the axis that the legend takes beyond the largest value, linear
-	logRoom      = 6    // the same as a factor, logarithmic
-	logMargin    = 1.3  // factor between the smallest value and the axis
+	// LegendRoom is the share of the axis that the legend takes beyond the largest value,
+	// linear.
+	LegendRoom = 1.35
+	logRoom    = 6   // the same as a factor, logarithmic
+	logMargin  = 1.3 // factor between the smallest value and the axis
 )
 
 // A Series is one figure of each implementation; what was not measured is missing.

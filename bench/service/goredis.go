@@ -79,7 +79,9 @@ func (s *goRedisStore) ReadBatch(ctx context.Context) error {
 }
 
 // WriteBatch implements [kv.Store].
-func (s *goRedisStore) WriteBatch(ctx context.Context) error { return s.client.MSet(ctx, s.pairs...).Err() }
+func (s *goRedisStore) WriteBatch(ctx context.Context) error {
+	return s.client.MSet(ctx, s.pairs...).Err()
+}
 
 // Close implements [kv.Store].
 func (s *goRedisStore) Close() error { return s.client.Close() }

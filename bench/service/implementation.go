@@ -32,7 +32,7 @@ type Implementation struct {
 
 	start func(ctx context.Context, dir string) (*program.Server, error)
 	dial  dialer
-	rust  string // unless empty, the program that calls in place of dial
+	rust  string                                      // unless empty, the program that calls in place of dial
 	bare  func(context.Context, kv.Case) (run, error) // unless nil, in place of all that
 	able  func(kv.Case) bool
 }

@@ -3,8 +3,8 @@ package service
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/simd-drive/go/bench/child"
@@ -116,7 +116,7 @@ func (i Implementation) startClient(ctx context.Context, address string, c kv.Ca
 	if err != nil {
 		return nil, err
 	}
-	return child.Start(ctx, self, callArg, i.Name, address, c.Op, fmt.Sprint(c.Size), fmt.Sprint(c.InFlight))
+	return child.Start(ctx, self, callArg, i.Name, address, c.Op, strconv.Itoa(c.Size), strconv.Itoa(c.InFlight))
 }
 
 // bareTCP reads a stream from a bare connection, with the peers of package measure.

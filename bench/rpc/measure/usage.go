@@ -16,6 +16,6 @@ func ownUsage() Usage { return Usage{Usage: usage.Own()} }
 
 // since returns what was used between two moments.
 func (u Usage) since(before Usage) Usage {
-	u.Usage = u.Usage.Since(before.Usage)
+	u.Usage = u.Since(before.Usage)
 	return u
 }
