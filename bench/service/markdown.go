@@ -24,7 +24,7 @@ user and system time; the original client's contains the filling of the store. M
 // document is the whole Markdown file.
 func (r *Results) document(stem string, plots []plotFile) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# The service beside others\n\nThe last full run of `make bench-service`, unedited. The same figures are in %s.json.\n\n", stem)
+	fmt.Fprintf(&b, "# The service beside others\n\nThe last run of `make bench-service`, unedited. The same figures are in %s.json.\n\n", stem)
 	if r.Smoke {
 		b.WriteString("This was a smoke test: its figures are worth nothing.\n\n")
 	}
