@@ -28,7 +28,8 @@ PACKAGES  = $(MODULES:%=./%/...)
 
 .DEFAULT_GOAL := help
 .PHONY: help build programs vet test test32 race purego simd gen gen-check alone fuzz cross bench bench-simd benchcmp \
-	bench-engine bench-rpc bench-originals bench-scale js autobahn powercut mutants interop interop-format fmt fmt-check lint verify tidy tidy-check check tools clean
+	bench-engine bench-rpc bench-service bench-originals bench-scale js autobahn powercut mutants interop interop-format fmt fmt-check lint verify \
+	tidy tidy-check check tools clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -125,8 +126,7 @@ cross: ## Build for every platform that is promised, vet the tests for three of 
 		CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) vet $(PACKAGES) || exit 1; \
 	done
 
-bench: ## Compare with other systems; BENCHFLAGS go to the program
-	$(GO) run ./bench $(BENCHFLAGS)
+bench: bench-engine bench-rpc bench-service ## Compare with other systems; BENCHFLAGS go to each program
 
 bench-simd: ## Measure the kernels of drive-core beside what they replace (the tables of docs/simd.md)
 	@GO='$(GO)' sh tools/bench-simd.sh
@@ -147,6 +147,9 @@ bench-rpc: ## Compare calls with those of other systems: docs/rpc.md (some ten m
 		echo '*** SKIPPED: the original is not measured, it needs cargo ***'; \
 	fi
 	$(GO) run ./bench/cmd/rpcbench report -o docs/rpc.md $(BENCHFLAGS)
+
+bench-service: programs ## Compare the service with the original and Redis: docs/service.md (some eight minutes)
+	@GO='$(GO)' sh tools/bench-service.sh $(BENCHFLAGS)
 
 bench-originals: programs ## Compare the original clients on both servers: docs/originals.md (some eight minutes)
 	@GO='$(GO)' sh tools/bench-originals.sh $(BENCHFLAGS)

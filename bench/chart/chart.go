@@ -130,6 +130,9 @@ func dotPlot(title, axis string, logarithmic bool, names []string, list []Series
 				smallest, largest = min(smallest, v), max(largest, v)
 			}
 		}
+		if len(points) == 0 {
+			continue
+		}
 		scatter, err := plotter.NewScatter(points)
 		if err != nil {
 			return nil, 0, fmt.Errorf("chart: plot %q: %w", title, err)

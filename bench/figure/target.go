@@ -57,3 +57,23 @@ func (t Target) Judge(impl, name string, ours, theirs float64, measured bool) Ve
 	}
 	return v
 }
+
+// JudgeBest is [Target.Judge] beside the best of peers, which is the smallest one
+// when Need must not be exceeded. of returns the figure of any implementation, and
+// false for what was not measured.
+func (t Target) JudgeBest(impl, name string, peers []string, of func(impl string) (float64, bool)) Verdict {
+	t.Against = strings.Join(peers, " or ")
+	best := 0.0
+	for _, peer := range peers {
+		v, measured := of(peer)
+		better := v > best
+		if t.AtMost {
+			better = v < best
+		}
+		if measured && (best == 0 || better) {
+			best = v
+		}
+	}
+	ours, measured := of(impl)
+	return t.Judge(impl, name, ours, best, measured)
+}

@@ -5,63 +5,23 @@ package originals
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"os/exec"
-	"strconv"
 	"time"
 
-	"github.com/simd-drive/go/bench/figure"
-)
-
-// The operations, as the programs of the clients name them.
-const (
-	opRead       = "read"
-	opWrite      = "write"
-	opBatchRead  = "batch_read"
-	opBatchWrite = "batch_write"
-)
-
-const (
-	// batchKeys is the number of keys in one call of a batch.
-	batchKeys = 100
-	// maxInFlightBytes bounds the values in flight at a time. Cases with more
-	// would measure memory.
-	maxInFlightBytes = 64 << 20
+	"github.com/simd-drive/go/bench/kv"
 )
 
 // Case is one case: calls of one kind.
-type Case struct {
-	Op       string `json:"op"`
-	Size     int    `json:"size"` // of each value, in bytes
-	InFlight int    `json:"conc"` // calls at a time on the one connection
-}
-
-// isBatch tells whether a call has many keys.
-func (c Case) isBatch() bool { return c.Op == opBatchRead || c.Op == opBatchWrite }
-
-// inFlightBytes is how much the values of the calls in flight take.
-func (c Case) inFlightBytes() int {
-	n := c.Size * c.InFlight
-	if c.isBatch() {
-		n *= batchKeys
-	}
-	return n
-}
-
-// String describes the case.
-func (c Case) String() string {
-	return fmt.Sprintf("%s of %s, %d in flight", c.Op, figure.Size(c.Size), c.InFlight)
-}
+type Case = kv.Case
 
 // cases returns all cases that are measured.
 func cases() []Case {
 	var list []Case
-	for _, op := range []string{opRead, opWrite, opBatchRead, opBatchWrite} {
+	for _, op := range []string{kv.Read, kv.Write, kv.BatchRead, kv.BatchWrite} {
 		for _, size := range []int{100, 1 << 10, 64 << 10} {
 			for _, inFlight := range []int{1, 16, 256} {
-				if c := (Case{op, size, inFlight}); c.inFlightBytes() <= maxInFlightBytes {
+				c := Case{Op: op, Size: size, InFlight: inFlight}
+				if c.Check() == nil {
 					list = append(list, c)
 				}
 			}
@@ -77,33 +37,28 @@ type sample struct {
 	P99   float64 `json:"p99_us"`
 }
 
-// runClient runs the measuring mode of a client's program.
-func runClient(ctx context.Context, command []string, address string, c Case, d time.Duration) (sample, error) {
-	args := append(command[1:len(command):len(command)], "bench", address, c.Op, strconv.Itoa(c.Size), strconv.Itoa(c.InFlight),
-		strconv.FormatFloat(d.Seconds(), 'f', -1, 64))
-	out, err := exec.CommandContext(ctx, command[0], args...).Output()
-	s, parseErr := parseSample(out, c)
-	return s, errors.Join(parseErr, err) // the line says more than the exit status
+func sampleOf(s kv.Sample, err error) (sample, error) {
+	if err != nil {
+		return sample{}, err
+	}
+	return sample{Calls: s.PerSecond(), P50: float64(s.P50) / 1e3, P99: float64(s.P99) / 1e3}, nil
 }
 
-// parseSample parses the line of a client's program that measured a case.
-func parseSample(line []byte, c Case) (sample, error) {
-	var answer struct {
-		Case
-		sample
-		Error string `json:"error"`
+// runClient runs the measuring mode of a client's program.
+func runClient(ctx context.Context, command []string, address string, c Case, d time.Duration) (sample, error) {
+	return sampleOf(kv.RunProgram(ctx, command, address, c, d))
+}
+
+// callNative measures our own client in this process, in the native protocol.
+func callNative(ctx context.Context, address string, c Case, d time.Duration) (s sample, err error) {
+	items := kv.Items(c)
+	store, err := kv.DialDrive(ctx, address, items)
+	if err != nil {
+		return sample{}, err
 	}
-	if err := json.Unmarshal(line, &answer); err != nil {
-		return sample{}, fmt.Errorf("line of a client: %w", err)
+	defer func() { err = errors.Join(err, store.Close()) }()
+	if err := store.Fill(ctx); err != nil {
+		return sample{}, err
 	}
-	switch s := answer.sample; {
-	case answer.Error != "":
-		return sample{}, errors.New(answer.Error)
-	case answer.Case != c:
-		return sample{}, fmt.Errorf("the client measured %s instead of %s", answer.Case, c)
-	case s.Calls <= 0 || s.P50 <= 0 || s.P99 < s.P50:
-		return sample{}, fmt.Errorf("the client's figures make no sense: %s", line)
-	default:
-		return s, nil
-	}
+	return sampleOf(kv.Load{Store: store, Case: c, Items: len(items)}.Run(ctx, d))
 }

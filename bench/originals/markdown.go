@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/simd-drive/go/bench/figure"
+	"github.com/simd-drive/go/bench/kv"
+	"github.com/simd-drive/go/bench/program"
 )
 
 // howMeasured is the text over the tables.
@@ -26,10 +28,10 @@ server, stands beside for orientation.
 
 // titles are the headings of the operations.
 var titles = []struct{ op, title string }{
-	{opRead, "Read"},
-	{opWrite, "Write"},
-	{opBatchRead, "Read of 100 keys by one call"},
-	{opBatchWrite, "Write of 100 keys by one call"},
+	{kv.Read, "Read"},
+	{kv.Write, "Write"},
+	{kv.BatchRead, "Read of 100 keys by one call"},
+	{kv.BatchWrite, "Write of 100 keys by one call"},
 }
 
 // document is the whole Markdown file.
@@ -40,13 +42,13 @@ func (r *Results) document(stem string) string {
 		fmt.Fprintf(&b, "Only the cases were measured whose description has %q.\n\n", r.Match)
 	}
 	fmt.Fprintf(&b, "%s. %d rounds, %s s for a run, %.0f minutes in all.\n\n", r.Machine, r.Rounds, figure.Number(r.Run), r.Seconds/60)
-	fmt.Fprintf(&b, howMeasured, "`"+strings.Join(ourFlags, " ")+"`", batchKeys)
+	fmt.Fprintf(&b, howMeasured, "`"+strings.Join(program.LikeOriginal, " ")+"`", kv.BatchKeys)
 	b.WriteString("\n## Target\n\n" + figure.VerdictTable(r.Verdicts))
 	for _, t := range titles {
 		fmt.Fprintf(&b, "\n## %s\n\n", t.title)
 		r.table(&b, t.op)
 	}
-	fmt.Fprintf(&b, "\nCases with more than %s of values in flight are left out.\n", figure.Size(maxInFlightBytes))
+	fmt.Fprintf(&b, "\nCases with more than %s of values in flight are left out.\n", figure.Size(kv.MaxInFlightBytes))
 	if !r.has(clientPython) {
 		b.WriteString("\nThe Python client was not measured: it was not installed.\n")
 	}

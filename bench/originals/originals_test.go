@@ -11,41 +11,18 @@ import (
 	"time"
 
 	"github.com/simd-drive/go/bench/figure"
+	"github.com/simd-drive/go/bench/kv"
 	"github.com/simd-drive/go/drive-core"
 	"github.com/simd-drive/go/drive-ws-server/server"
 )
 
-func TestParseSample(t *testing.T) {
-	c := Case{opRead, 100, 16}
-	for _, test := range []struct{ name, line, wrong string }{
-		{"figures", `{"calls_per_s":118.1,"conc":16,"impl":"rust","op":"read","p50_us":102.5,"p99_us":227.0,"size":100}`, ""},
-		{"failure", `{"error":"connection refused"}`, "connection refused"},
-		{"another case", `{"calls_per_s":118.1,"conc":1,"op":"read","p50_us":1,"p99_us":2,"size":100}`, "instead of"},
-		{"no calls", `{"calls_per_s":0,"conc":16,"op":"read","p50_us":1,"p99_us":2,"size":100}`, "no sense"},
-		{"quantiles the wrong way round", `{"calls_per_s":1,"conc":16,"op":"read","p50_us":2,"p99_us":1,"size":100}`, "no sense"},
-		{"nothing", "", "line of a client"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			s, err := parseSample([]byte(test.line), c)
-			switch {
-			case test.wrong != "":
-				if err == nil || !strings.Contains(err.Error(), test.wrong) {
-					t.Errorf("error %v, want %s", err, test.wrong)
-				}
-			case err != nil || s != sample{118.1, 102.5, 227}:
-				t.Errorf("%v, %v", s, err)
-			}
-		})
-	}
-}
-
 func TestCases(t *testing.T) {
 	left := 0
 	for _, c := range cases() {
-		if c.inFlightBytes() > maxInFlightBytes {
-			t.Errorf("%s: %d bytes in flight", c, c.inFlightBytes())
+		if c.InFlightBytes() > kv.MaxInFlightBytes {
+			t.Errorf("%s: %d bytes in flight", c, c.InFlightBytes())
 		}
-		if c.Size == 64<<10 && c.isBatch() {
+		if c.Size == 64<<10 && c.IsBatch() {
 			left++
 		}
 	}
@@ -56,7 +33,7 @@ func TestCases(t *testing.T) {
 
 // TestResults holds the medians, what counts as met, and what the document shows.
 func TestResults(t *testing.T) {
-	c := Case{opRead, targetSize, 1}
+	c := Case{Op: kv.Read, Size: targetSize, InFlight: 1}
 	theirs := resultOf(pairing{client: clientRust, server: serverTheirs}, c, []sample{{12, 90, 95}, {9, 80, 99}, {10, 88, 91}}, nil)
 	if theirs.sample != (sample{10, 88, 95}) || theirs.Lowest != 9 || theirs.Highest != 12 || theirs.Rounds != 3 {
 		t.Errorf("medians %+v", theirs)
@@ -68,7 +45,7 @@ func TestResults(t *testing.T) {
 		ours := resultOf(pairing{client: clientRust, server: serverOurs}, c, []sample{{test.calls, 1, 2}}, nil)
 		broken := resultOf(pairing{client: clientGo, server: serverOurs}, c, []sample{{1, 1, 1}}, errors.New("gone\nagain"))
 		r := &Results{Results: []Result{theirs, ours, broken}}
-		r.Verdicts = append(r.Verdicts, r.judge(opRead), r.judge(opWrite))
+		r.Verdicts = append(r.Verdicts, r.judge(kv.Read), r.judge(kv.Write))
 		if r.Verdicts[0].Result != test.want || r.Verdicts[1].Result != figure.NotMeasured {
 			t.Errorf("%v calls: %+v, want %s", test.calls, r.Verdicts, test.want)
 		}
@@ -105,13 +82,13 @@ func TestLoad(t *testing.T) {
 	web := httptest.NewServer(service)
 	defer web.Close()
 	defer func() { _ = service.Shutdown(context.Background()) }()
-	for _, op := range []string{opRead, opWrite, opBatchRead, opBatchWrite} {
-		s, err := callNative(t.Context(), web.Listener.Addr().String(), Case{op, 1000, 4}, 10*time.Millisecond)
+	for _, op := range []string{kv.Read, kv.Write, kv.BatchRead, kv.BatchWrite} {
+		s, err := callNative(t.Context(), web.Listener.Addr().String(), Case{Op: op, Size: 1000, InFlight: 4}, 10*time.Millisecond)
 		if err != nil || s.Calls <= 0 || s.P50 <= 0 || s.P99 < s.P50 {
 			t.Errorf("%s: %+v, %v", op, s, err)
 		}
 	}
-	if _, err := callNative(t.Context(), web.Listener.Addr().String(), Case{"fly", 1000, 1}, time.Millisecond); err == nil {
+	if _, err := callNative(t.Context(), web.Listener.Addr().String(), Case{Op: "fly", Size: 1000, InFlight: 1}, time.Millisecond); err == nil {
 		t.Error("an unknown operation is measured")
 	}
 }

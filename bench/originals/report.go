@@ -10,6 +10,7 @@ import (
 
 	"github.com/simd-drive/go/bench/document"
 	"github.com/simd-drive/go/bench/figure"
+	"github.com/simd-drive/go/bench/kv"
 	"github.com/simd-drive/go/bench/machine"
 	"github.com/simd-drive/go/bench/rounds"
 )
@@ -100,7 +101,7 @@ func run(ctx context.Context, p Plan) *Results {
 			r.Results = append(r.Results, resultOf(one, c, runs[i], errs[i]))
 		}
 	}
-	r.Verdicts = []figure.Verdict{r.judge(opRead), r.judge(opWrite)}
+	r.Verdicts = []figure.Verdict{r.judge(kv.Read), r.judge(kv.Write)}
 	r.Seconds = time.Since(begun).Seconds()
 	return r
 }
@@ -139,7 +140,7 @@ func (r *Results) find(client, server string, c Case) Result {
 
 // judge holds the Rust client's calls of one kind against the target.
 func (r *Results) judge(op string) figure.Verdict {
-	c := Case{op, targetSize, 1}
+	c := Case{Op: op, Size: targetSize, InFlight: 1}
 	ours, theirs := r.find(clientRust, serverOurs, c), r.find(clientRust, serverTheirs, c)
 	t := figure.Target{Need: needRatio, Unit: "calls/s", Against: "the original server"}
 	return t.Judge("unmodified Rust client on our server", c.String(), ours.Calls, theirs.Calls, ours.Calls > 0 && theirs.Calls > 0)

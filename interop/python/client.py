@@ -124,7 +124,7 @@ def bench(address, op, size, conc, seconds):
         micros = sorted(sum(threads.map(work, range(conc)), []))
     calls_per_s = len(micros) / (time.perf_counter() - begun)
     p50, p99 = (micros[int((len(micros) - 1) * share)] for share in (0.5, 0.99))
-    say({"impl": "python", "op": op, "size": size, "conc": conc, "calls_per_s": calls_per_s, "p50_us": p50, "p99_us": p99})
+    say({"impl": "python", "op": op, "size": size, "conc": conc, "calls": len(micros), "calls_per_s": calls_per_s, "p50_us": p50, "p99_us": p99})
 
 
 def main(args):

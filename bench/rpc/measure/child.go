@@ -1,17 +1,15 @@
 package measure
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"runtime/debug"
 	"strconv"
-	"strings"
 	"time"
 
+	"github.com/simd-drive/go/bench/child"
 	"github.com/simd-drive/go/bench/rpc/peers"
 )
 
@@ -42,42 +40,6 @@ func Child(ctx context.Context, args []string, in io.Reader, out io.Writer) (boo
 	return false, nil
 }
 
-// command carries out one command and returns what is to be answered.
-type command func(ctx context.Context, args []string) (any, error)
-
-// takeCommands answers the lines of in until it ends.
-func takeCommands(ctx context.Context, in io.Reader, out io.Writer, commands map[string]command) error {
-	answers := json.NewEncoder(out)
-	lines := bufio.NewScanner(in)
-	for lines.Scan() {
-		words := strings.Fields(lines.Text())
-		if len(words) == 0 {
-			continue
-		}
-		run, known := commands[words[0]]
-		if !known {
-			run = func(context.Context, []string) (any, error) { return nil, fmt.Errorf("unknown command %q", words[0]) }
-		}
-		answer, err := run(ctx, words[1:])
-		if err != nil {
-			answer = greeting{Error: err.Error()}
-		}
-		if err := answers.Encode(answer); err != nil {
-			return err
-		}
-	}
-	return lines.Err()
-}
-
-// greet sends the first line.
-func greet(out io.Writer, address string, err error) error {
-	hello := greeting{Address: address}
-	if err != nil {
-		hello.Error = err.Error()
-	}
-	return json.NewEncoder(out).Encode(hello)
-}
-
 func serveChild(ctx context.Context, name string, in io.Reader, out io.Writer) error {
 	service := peers.NewService()
 	var address string
@@ -85,7 +47,7 @@ func serveChild(ctx context.Context, name string, in io.Reader, out io.Writer) e
 	if err == nil {
 		address, _, err = p.Serve(ctx, service) // it ends with the process
 	}
-	if err := greet(out, address, err); err != nil {
+	if err := child.Greet(out, address, err); err != nil {
 		return err
 	}
 	usage := func() Usage {
@@ -93,7 +55,7 @@ func serveChild(ctx context.Context, name string, in io.Reader, out io.Writer) e
 		u.Fetches = service.Fetches()
 		return u
 	}
-	return takeCommands(ctx, in, out, map[string]command{
+	return child.TakeCommands(ctx, in, out, map[string]child.Command{
 		"usage": func(context.Context, []string) (any, error) { return usage(), nil },
 		"collect": func(context.Context, []string) (any, error) {
 			debug.FreeOSMemory()
@@ -116,10 +78,10 @@ func callChild(ctx context.Context, name, address string, in io.Reader, out io.W
 	if c.peer, err = peers.Find(name); err == nil {
 		c.client, err = c.dial(ctx)
 	}
-	if err := greet(out, "", err); err != nil {
+	if err := child.Greet(out, "", err); err != nil {
 		return err
 	}
-	return takeCommands(ctx, in, out, map[string]command{
+	return child.TakeCommands(ctx, in, out, map[string]child.Command{
 		"usage": func(context.Context, []string) (any, error) { return ownUsage(), nil },
 		"collect": func(context.Context, []string) (any, error) {
 			debug.FreeOSMemory()
@@ -161,12 +123,12 @@ func numbers(args []string, count int) ([]int64, error) {
 // ExitIfChild runs this process as a child and ends it when its command line
 // says so. Programs and tests that measure call it first.
 func ExitIfChild() {
-	child, err := Child(context.Background(), os.Args[1:], os.Stdin, os.Stdout)
+	isChild, err := Child(context.Background(), os.Args[1:], os.Stdin, os.Stdout)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "rpcbench:", err)
 		os.Exit(1)
 	}
-	if child {
+	if isChild {
 		os.Exit(0)
 	}
 }

@@ -84,17 +84,17 @@ func runEcho(ctx context.Context, i Implementation, c EchoCase) (r echoRun, err 
 	}
 	defer pr.stop()
 	const format = "echo %d %d %d"
-	if err := pr.client.ask(&r.calls, format, c.Size, c.InFlight, c.Duration/warmUpShare); err != nil {
+	if err := pr.client.Ask(&r.calls, format, c.Size, c.InFlight, c.Duration/warmUpShare); err != nil {
 		return r, err
 	}
-	before, err := pr.server.usage()
+	before, err := usageOf(pr.server)
 	if err != nil {
 		return r, err
 	}
-	if err := pr.client.ask(&r.calls, format, c.Size, c.InFlight, c.Duration); err != nil {
+	if err := pr.client.Ask(&r.calls, format, c.Size, c.InFlight, c.Duration); err != nil {
 		return r, err
 	}
-	after, err := pr.server.usage()
+	after, err := usageOf(pr.server)
 	if err != nil {
 		return r, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/simd-drive/go/bench/child"
 	"github.com/simd-drive/go/bench/rounds"
 )
 
@@ -51,12 +52,12 @@ func runIdle(ctx context.Context, i Implementation, connections int) (r IdleResu
 	}
 	defer pr.stop()
 	var warm echoSample
-	if err := pr.client.ask(&warm, "echo 32 1 %d", idleCalls); err != nil {
+	if err := pr.client.Ask(&warm, "echo 32 1 %d", idleCalls); err != nil {
 		return r, err
 	}
 	var client, server, uncollected, clientBefore, serverBefore Usage
 	for _, q := range []struct {
-		p       *process
+		p       *child.Process
 		into    *Usage
 		command string
 	}{
@@ -67,7 +68,7 @@ func runIdle(ctx context.Context, i Implementation, connections int) (r IdleResu
 		{pr.client, &client, "collect"},
 		{pr.server, &server, "collect"},
 	} {
-		if err := q.p.ask(q.into, "%s", q.command); err != nil {
+		if err := q.p.Ask(q.into, "%s", q.command); err != nil {
 			return r, err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/simd-drive/go/bench/latency"
 	"github.com/simd-drive/go/bench/rpc/peers"
 )
 
@@ -55,7 +56,7 @@ func (c *caller) echo(ctx context.Context, args []string) (any, error) {
 		return nil, err
 	}
 	size, inFlight, d := int(n[0]), int(n[1]), time.Duration(n[2])
-	histograms := make([]histogram, inFlight)
+	histograms := make([]latency.Histogram, inFlight)
 	start := make(chan struct{})
 	var deadline time.Time     // set before start is closed
 	var workers errgroup.Group // each ends at the deadline or with an error of its own
@@ -68,7 +69,7 @@ func (c *caller) echo(ctx context.Context, args []string) (any, error) {
 					return err
 				}
 				now := time.Now()
-				histograms[w].add(now.Sub(before))
+				histograms[w].Add(now.Sub(before))
 				before = now
 			}
 			return nil
@@ -85,15 +86,15 @@ func (c *caller) echo(ctx context.Context, args []string) (any, error) {
 	seconds := time.Since(begun).Seconds()
 	used = ownUsage().since(used)
 	for i := range histograms[1:] {
-		histograms[0].merge(&histograms[1+i])
+		histograms[0].Merge(&histograms[1+i])
 	}
 	return sampleOf(&histograms[0], seconds, used), nil
 }
 
-func sampleOf(h *histogram, seconds float64, used Usage) echoSample {
+func sampleOf(h *latency.Histogram, seconds float64, used Usage) echoSample {
 	return echoSample{
-		Calls: h.total, Seconds: seconds, Used: used,
-		P50: int64(h.quantile(0.5)), P99: int64(h.quantile(0.99)), Max: int64(h.max),
+		Calls: h.Total(), Seconds: seconds, Used: used,
+		P50: int64(h.Quantile(0.5)), P99: int64(h.Quantile(0.99)), Max: int64(h.Max()),
 	}
 }
 
@@ -191,7 +192,7 @@ func (c *caller) mixed(ctx context.Context, args []string) (any, error) {
 		err := move(ctx, n[0])
 		moved <- end{err, time.Since(begun).Seconds()}
 	}()
-	var h histogram
+	var h latency.Histogram
 	for {
 		before := time.Now()
 		callErr := e.call(ctx)
@@ -205,7 +206,7 @@ func (c *caller) mixed(ctx context.Context, args []string) (any, error) {
 		if callErr != nil {
 			return nil, callErr // the connection is broken, which ends the stream too
 		}
-		h.add(took)
+		h.Add(took)
 	}
 }
 

@@ -2,7 +2,6 @@ package measure
 
 import (
 	"encoding/json"
-	"math"
 	"os"
 	"testing"
 	"time"
@@ -179,35 +178,5 @@ func TestOriginal(t *testing.T) {
 func TestSelectUnknown(t *testing.T) {
 	if _, err := Select(every(t), "tcp,nobody"); err == nil {
 		t.Error("an unknown name was accepted")
-	}
-}
-
-// TestHistogram holds that quantiles are within a bucket of those of the
-// values themselves.
-func TestHistogram(t *testing.T) {
-	var h, other histogram
-	const n = 100_000
-	for i := range n {
-		d := time.Duration(i * i)
-		if i%2 == 0 {
-			h.add(d)
-		} else {
-			other.add(d)
-		}
-	}
-	h.merge(&other)
-	for _, share := range []float64{0, 0.001, 0.5, 0.99, 1} {
-		want := math.Pow(math.Floor(share*(n-1)), 2)
-		got := float64(h.quantile(share))
-		if math.Abs(got-want) > want/histogramSteps+1 {
-			t.Errorf("quantile %g is %g, want %g", share, got, want)
-		}
-	}
-	if got := new(histogram).quantile(0.5); got != 0 {
-		t.Errorf("quantile of nothing is %v", got)
-	}
-	h.add(math.MaxInt64)
-	if got := h.quantile(1); got != math.MaxInt64 {
-		t.Errorf("the longest duration is %v", got)
 	}
 }

@@ -74,16 +74,16 @@ func runMixed(ctx context.Context, i Implementation, c MixedCase, direction stri
 		return r, err
 	}
 	defer pr.stop()
-	if err := pr.client.ask(&r.idle, "echo %d 1 %d", c.Size, idleCalls); err != nil {
+	if err := pr.client.Ask(&r.idle, "echo %d 1 %d", c.Size, idleCalls); err != nil {
 		return r, err
 	}
-	if err := pr.client.ask(&r.alone, "stream %s %d", direction, max(1, c.Bytes/warmUpParts)); err != nil {
+	if err := pr.client.Ask(&r.alone, "stream %s %d", direction, max(1, c.Bytes/warmUpParts)); err != nil {
 		return r, err
 	}
-	if err := pr.client.ask(&r.alone, "stream %s %d", direction, c.Bytes); err != nil {
+	if err := pr.client.Ask(&r.alone, "stream %s %d", direction, c.Bytes); err != nil {
 		return r, err
 	}
-	return r, pr.client.ask(&r.mixed, "mixed %s %d %d", direction, c.Bytes, c.Size)
+	return r, pr.client.Ask(&r.mixed, "mixed %s %d %d", direction, c.Bytes, c.Size)
 }
 
 func mixedResult(c MixedCase, runs []mixedRun) MixedResult {

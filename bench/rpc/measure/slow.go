@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/simd-drive/go/bench/child"
 	"github.com/simd-drive/go/bench/rounds"
 	"github.com/simd-drive/go/bench/rpc/peers"
 )
@@ -76,12 +77,12 @@ func Slow(ctx context.Context, p rounds.Plan, list []Implementation, c SlowCase)
 }
 
 func runSlow(ctx context.Context, i Implementation, c SlowCase) (r SlowResult, err error) {
-	server, err := startProcess(ctx, i.serve...)
+	server, err := child.Start(ctx, i.serve...)
 	if err != nil {
 		return r, err
 	}
-	defer server.stop()
-	between, err := startRelay(ctx, server.address)
+	defer server.Stop()
+	between, err := startRelay(ctx, server.Address)
 	if err != nil {
 		return r, err
 	}
@@ -90,19 +91,19 @@ func runSlow(ctx context.Context, i Implementation, c SlowCase) (r SlowResult, e
 	if err != nil {
 		return r, err
 	}
-	defer client.stop()
+	defer client.Stop()
 	var warm echoSample
-	if err := client.ask(&warm, "echo 32 1 %d", idleCalls); err != nil {
+	if err := client.Ask(&warm, "echo 32 1 %d", idleCalls); err != nil {
 		return r, err
 	}
-	before, err := server.usage()
+	before, err := usageOf(server)
 	if err != nil {
 		return r, err
 	}
 	r.Before = rounds.Rounded(float64(before.ResidentBytes) / mib)
 	between.stop()
 	begun := time.Now()
-	if err := client.ask(&struct{}{}, "stall %d %d", c.Count, c.Size); err != nil {
+	if err := client.Ask(&struct{}{}, "stall %d %d", c.Count, c.Size); err != nil {
 		return r, err
 	}
 	settled := begun // since when the memory stays as it is
@@ -110,7 +111,7 @@ func runSlow(ctx context.Context, i Implementation, c SlowCase) (r SlowResult, e
 	ticks := time.NewTicker(memoryEvery)
 	defer ticks.Stop()
 	for {
-		u, err := server.usage()
+		u, err := usageOf(server)
 		if err != nil {
 			return r, err
 		}

@@ -66,27 +66,49 @@ func runStreams(ctx context.Context, i Implementation, bytes int64) (runs [2]str
 	}
 	defer pr.stop()
 	for n, direction := range []string{Up, Down} {
-		var warm streamSample
-		if err := pr.client.ask(&warm, "stream %s %d", direction, max(1, bytes/warmUpParts)); err != nil {
-			return runs, err
-		}
-		before, err := pr.server.usage()
+		s, err := runStream(pr, direction, bytes)
 		if err != nil {
 			return runs, err
 		}
-		var s streamSample
-		if err := pr.client.ask(&s, "stream %s %d", direction, bytes); err != nil {
-			return runs, err
-		}
-		after, err := pr.server.usage()
-		if err != nil {
-			return runs, err
-		}
-		micros := s.Used.CPUMicros + after.since(before).CPUMicros
+		micros := s.Client.CPUMicros + s.Server.CPUMicros
 		runs[n] = streamRun{
 			megabytes: float64(bytes) / 1e6 / s.Seconds,
 			cpu:       float64(micros) / 1e6 * gib / float64(bytes),
 		}
 	}
 	return runs, nil
+}
+
+// A StreamRun is one run in one direction.
+type StreamRun struct {
+	Seconds        float64
+	Client, Server Usage // during the stream
+}
+
+// Download moves bytes from a server to a client of an implementation, with two
+// processes of their own.
+func Download(ctx context.Context, i Implementation, bytes int64) (StreamRun, error) {
+	pr, err := startPair(ctx, i)
+	if err != nil {
+		return StreamRun{}, err
+	}
+	defer pr.stop()
+	return runStream(pr, Down, bytes)
+}
+
+// runStream moves bytes, after fewer that do not count.
+func runStream(pr pair, direction string, bytes int64) (r StreamRun, err error) {
+	var s streamSample
+	if err := pr.client.Ask(&s, "stream %s %d", direction, max(1, bytes/warmUpParts)); err != nil {
+		return r, err
+	}
+	before, err := usageOf(pr.server)
+	if err != nil {
+		return r, err
+	}
+	if err := pr.client.Ask(&s, "stream %s %d", direction, bytes); err != nil {
+		return r, err
+	}
+	after, err := usageOf(pr.server)
+	return StreamRun{Seconds: s.Seconds, Client: s.Used, Server: after.since(before)}, err
 }

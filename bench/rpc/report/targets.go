@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/simd-drive/go/bench/figure"
 )
@@ -118,28 +117,5 @@ func judge(r *Results) []figure.Verdict {
 }
 
 func (t target) judge(r *Results, impl string) figure.Verdict {
-	demand := t.Target
-	demand.Against = strings.Join(t.versus, " or ")
-	ours, measured := t.figure(r, impl)
-	return demand.Judge(impl, t.name, ours, t.best(r), measured)
-}
-
-// best is what ours stands against: the limit, or the best of the peers; 0
-// when none was measured.
-func (t target) best(r *Results) float64 {
-	if t.Absolute {
-		return t.Need
-	}
-	best := 0.0
-	for _, name := range t.versus {
-		figure, measured := t.figure(r, name)
-		better := figure > best
-		if t.AtMost {
-			better = figure < best
-		}
-		if measured && (best == 0 || better) {
-			best = figure
-		}
-	}
-	return best
+	return t.JudgeBest(impl, t.name, t.versus, func(impl string) (float64, bool) { return t.figure(r, impl) })
 }

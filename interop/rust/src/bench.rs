@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 /// How many keys a batch has.
 const BATCH: usize = 100;
 
+/// Of how many calls one is a write, in the operation mixed.
+const MIXED_ROUND: usize = 10;
+
 /// What all workers share.
 struct Load {
     client: Arc<WsClient>,
@@ -52,8 +55,8 @@ pub async fn run(
     micros.sort_unstable_by(f64::total_cmp);
     let quantile = |share: f64| micros[((micros.len() - 1) as f64 * share) as usize];
     say(&json!({
-        "impl": "rust", "op": op, "size": size, "conc": conc, "calls_per_s": calls_per_s,
-        "p50_us": quantile(0.5), "p99_us": quantile(0.99),
+        "impl": "rust", "op": op, "size": size, "conc": conc, "calls": micros.len(),
+        "calls_per_s": calls_per_s, "p50_us": quantile(0.5), "p99_us": quantile(0.99),
     }));
     Ok(())
 }
@@ -64,7 +67,8 @@ async fn work(load: Arc<Load>, worker: usize, deadline: Instant) -> Result<Vec<f
     let mut micros = Vec::new();
     let mut before = Instant::now();
     while micros.is_empty() || before < deadline {
-        load.call((worker + micros.len()) % load.keys.len()).await?;
+        let n = worker + micros.len();
+        load.call(load.op_of(n), n % load.keys.len()).await?;
         let now = Instant::now();
         micros.push((now - before).as_secs_f64() * 1e6);
         before = now;
@@ -88,12 +92,22 @@ fn noise(seed: u64, size: usize) -> Vec<u8> {
 }
 
 impl Load {
+    /// Returns the operation of a call: of ten that are mixed, one is a write.
+    fn op_of(&self, n: usize) -> &str {
+        match self.op.as_str() {
+            "mixed" if n % MIXED_ROUND == MIXED_ROUND - 1 => "write",
+            "mixed" => "read",
+            op => op,
+        }
+    }
+
     /// Makes one call and looks at its answer. A batch is the first keys.
-    async fn call(&self, i: usize) -> Result<(), Failure> {
+    async fn call(&self, op: &str, i: usize) -> Result<(), Failure> {
         let (key, value) = (&self.keys[i], &self.values[i]);
-        let intact = match self.op.as_str() {
+        let intact = match op {
             "read" => self.client.read(key).await?.as_ref() == Some(value),
             "write" => self.client.write(key, value).await? > 0,
+            "exists" => self.client.exists(key).await?,
             "batch_read" => {
                 let keys: Vec<&[u8]> = self.keys[..BATCH].iter().map(Vec::as_slice).collect();
                 let values = self.client.batch_read(&keys).await?;

@@ -1,6 +1,6 @@
 //go:build !unix
 
-package measure
+package usage
 
 // cpuMicros is not known on this system.
 func cpuMicros() int64 { return 0 }

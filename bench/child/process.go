@@ -1,4 +1,7 @@
-package measure
+// Package child starts processes that are measured, and is one: they take commands as
+// lines on standard input, answer each by one line of JSON on standard output, and end
+// when their input does.
+package child
 
 import (
 	"bufio"
@@ -25,20 +28,22 @@ type greeting struct {
 	Error   string `json:"error"`
 }
 
-// A process is a child that takes commands.
-type process struct {
-	cmd     *exec.Cmd
-	in      io.WriteCloser
-	out     *bufio.Reader
-	cancel  context.CancelFunc // kills it
-	address string             // of a serving process
+// A Process is a child that takes commands. It is for one goroutine at a time.
+type Process struct {
+	cmd    *exec.Cmd
+	in     io.WriteCloser
+	out    *bufio.Reader
+	cancel context.CancelFunc // kills it
+
+	// Address is where a serving process listens.
+	Address string
 }
 
-// startProcess starts a child and waits for its greeting. It is killed when
+// Start starts a child and waits for its greeting. It is killed when
 // ctx ends.
-func startProcess(ctx context.Context, command ...string) (*process, error) {
+func Start(ctx context.Context, command ...string) (*Process, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	p := &process{cmd: exec.CommandContext(ctx, command[0], command[1:]...), cancel: cancel}
+	p := &Process{cmd: exec.CommandContext(ctx, command[0], command[1:]...), cancel: cancel}
 	p.cmd.Stderr = os.Stderr
 	in, err := p.cmd.StdinPipe()
 	if err != nil {
@@ -57,15 +62,15 @@ func startProcess(ctx context.Context, command ...string) (*process, error) {
 	}
 	var hello greeting
 	if err := p.answer(&hello); err != nil {
-		p.stop()
+		p.Stop()
 		return nil, fmt.Errorf("%s did not start: %w", command[0], err)
 	}
-	p.address = hello.Address
+	p.Address = hello.Address
 	return p, nil
 }
 
-// ask sends one command and parses the answer.
-func (p *process) ask(into any, format string, args ...any) error {
+// Ask sends one command and parses the answer.
+func (p *Process) Ask(into any, format string, args ...any) error {
 	if _, err := fmt.Fprintf(p.in, format+"\n", args...); err != nil {
 		return fmt.Errorf("command to a child: %w", err)
 	}
@@ -73,7 +78,7 @@ func (p *process) ask(into any, format string, args ...any) error {
 }
 
 // answer reads one line; an error in it becomes one here.
-func (p *process) answer(into any) error {
+func (p *Process) answer(into any) error {
 	line, err := p.out.ReadSlice('\n')
 	if err != nil {
 		return fmt.Errorf("answer of a child: %w", err)
@@ -90,44 +95,14 @@ func (p *process) answer(into any) error {
 	return json.Unmarshal(line, into)
 }
 
-// usage asks what the child has used.
-func (p *process) usage() (u Usage, err error) {
-	err = p.ask(&u, "usage")
-	return u, err
-}
+// PID returns the number of the process.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// stop ends the child and waits for it.
-func (p *process) stop() {
+// Stop ends the child and waits for it.
+func (p *Process) Stop() {
 	_ = p.in.Close() // it may have ended already
 	kill := time.AfterFunc(killDelay, p.cancel)
 	_ = p.cmd.Wait() // its exit status says nothing about the figures
 	kill.Stop()
 	p.cancel()
-}
-
-// pair is a serving process and one that calls it.
-type pair struct{ server, client *process }
-
-// startPair starts both processes of an implementation.
-func startPair(ctx context.Context, i Implementation) (pair, error) {
-	server, err := startProcess(ctx, i.serve...)
-	if err != nil {
-		return pair{}, err
-	}
-	client, err := startClient(ctx, i, server.address)
-	if err != nil {
-		server.stop()
-		return pair{}, err
-	}
-	return pair{server, client}, nil
-}
-
-// startClient starts a process that calls an address.
-func startClient(ctx context.Context, i Implementation, address string) (*process, error) {
-	return startProcess(ctx, append(i.call[:len(i.call):len(i.call)], address)...)
-}
-
-func (p pair) stop() {
-	p.client.stop()
-	p.server.stop()
 }

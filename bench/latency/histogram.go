@@ -1,4 +1,5 @@
-package measure
+// Package latency counts how long calls take.
+package latency
 
 import (
 	"math/bits"
@@ -13,15 +14,16 @@ const (
 	histogramSize   = (histogramShifts + 2) * histogramSteps
 )
 
-// histogram counts durations in memory of fixed size. It is for one goroutine
-// at a time.
-type histogram struct {
+// Histogram counts durations in memory of fixed size. Its zero value is empty. It is
+// for one goroutine at a time.
+type Histogram struct {
 	counts [histogramSize]uint32
 	total  uint64
 	max    time.Duration
 }
 
-func (h *histogram) add(d time.Duration) {
+// Add counts one.
+func (h *Histogram) Add(d time.Duration) {
 	v := uint64(max(d, 0))
 	shift := max(0, bits.Len64(v)-7)
 	h.counts[shift*histogramSteps+int(v>>shift)]++
@@ -29,8 +31,8 @@ func (h *histogram) add(d time.Duration) {
 	h.max = max(h.max, d)
 }
 
-// merge adds what another histogram has counted.
-func (h *histogram) merge(other *histogram) {
+// Merge adds what another histogram has counted.
+func (h *Histogram) Merge(other *Histogram) {
 	for i, n := range other.counts {
 		h.counts[i] += n
 	}
@@ -38,9 +40,9 @@ func (h *histogram) merge(other *histogram) {
 	h.max = max(h.max, other.max)
 }
 
-// quantile returns the duration below which a share of all lies, 0 when there
+// Quantile returns the duration below which a share of all lies, 0 when there
 // are none. That of all of them is exact.
-func (h *histogram) quantile(share float64) time.Duration {
+func (h *Histogram) Quantile(share float64) time.Duration {
 	if h.total == 0 || share >= 1 {
 		return h.max
 	}
@@ -54,3 +56,9 @@ func (h *histogram) quantile(share float64) time.Duration {
 	}
 	return h.max
 }
+
+// Total returns how many were counted.
+func (h *Histogram) Total() uint64 { return h.total }
+
+// Max returns the longest.
+func (h *Histogram) Max() time.Duration { return h.max }
