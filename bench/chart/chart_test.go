@@ -13,7 +13,8 @@ func TestFolder(t *testing.T) {
 	f := Folder{Stem: filepath.Join(t.TempDir(), "some")}
 	names := []string{"one", "two", "nothing"}
 	f.Dots("dots", "Some dots", "ops/s", true, names,
-		Series{"first", map[string]float64{"one": 1, "two": 1000}}, Series{"second", map[string]float64{"two": 30}})
+		Series{"first", map[string]float64{"one": 1, "two": 1000}}, Series{"second", map[string]float64{"two": 30}},
+		Series{"third", map[string]float64{"elsewhere": 2}})
 	f.Dots("none", "No dots", "ops/s", false, names, Series{"first", nil})
 	f.Lines("lines", "A line", "s", "MiB", 1, 10, []Line{{"one", plotter.XYs{{X: 0, Y: 1}, {X: 1, Y: 20}}}})
 	files, err := f.Files()
@@ -33,8 +34,10 @@ func TestFolder(t *testing.T) {
 			t.Errorf("the plot does not say %q", text)
 		}
 	}
-	if strings.Contains(string(svg), ">nothing<") {
-		t.Error("the plot has a row for what was not measured")
+	for _, text := range []string{">nothing<", ">third<"} {
+		if strings.Contains(string(svg), text) {
+			t.Errorf("the plot says %q, which was not measured", text)
+		}
 	}
 }
 

@@ -27,7 +27,8 @@ func RunProgram(ctx context.Context, command []string, address string, c Case, d
 	return s, errors.Join(parseErr, err) // the line says more than the exit status
 }
 
-// the calls for those of one second if it does not say how long it measured.
+// parseSample reads the line that a client's program prints: its figures, or why it
+// has none.
 func parseSample(line []byte, c Case) (Sample, error) {
 	var answer struct {
 		Case

@@ -1,4 +1,4 @@
-// Package memory tells what memory this process holds.
+// Package memory tells what memory processes hold.
 package memory
 
 import (
@@ -17,8 +17,14 @@ type Held struct {
 }
 
 // Now returns what this process holds.
-func Now() Held {
-	f, err := os.Open("/proc/self/status")
+func Now() Held { return read("self") }
+
+// Of returns what another process holds, nothing for one that is not there.
+func Of(pid int) Held { return read(strconv.Itoa(pid)) }
+
+// read reads what /proc tells of a process.
+func read(process string) Held {
+	f, err := os.Open("/proc/" + process + "/status")
 	if err != nil {
 		return Held{}
 	}

@@ -27,6 +27,18 @@ func TestNow(t *testing.T) {
 	}
 }
 
+// TestOf holds that a process is seen as it sees itself, and nothing of one that is
+// not there.
+func TestOf(t *testing.T) {
+	own := Now()
+	if h := Of(os.Getpid()); (h == Held{}) != (own == Held{}) || h.Resident < own.Resident/2 {
+		t.Errorf("%+v from outside, after %+v from inside", h, own)
+	}
+	if h := Of(1 << 22); h != (Held{}) { // larger than any number of a process
+		t.Errorf("%+v of no process", h)
+	}
+}
+
 func TestKilobytes(t *testing.T) {
 	for text, want := range map[string]int64{"\t  123 kB": 123 << 10, "0 kB": 0, "": 0, "12 MB": 0} {
 		if got := kilobytes(text); got != want {

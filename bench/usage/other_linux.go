@@ -2,9 +2,10 @@ package usage
 
 import (
 	"fmt"
-	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/simd-drive/go/bench/memory"
 )
 
 // processClock makes the id of the clock that counts the CPU time of a process, as
@@ -21,7 +22,9 @@ func Of(pid int) (Usage, error) {
 	if err := unix.ClockGettime(processClock(pid), &t); err != nil {
 		return Usage{}, fmt.Errorf("CPU time of process %d: %w", pid, err)
 	}
-	u := Usage{Allocations: -1, AllocatedBytes: -1, CPUMicros: t.Nano() / 1000}
-	u.readMemory(strconv.Itoa(pid))
-	return u, nil
+	held := memory.Of(pid)
+	return Usage{
+		Allocations: -1, AllocatedBytes: -1, CPUMicros: t.Nano() / 1000,
+		ResidentBytes: held.Resident, PeakResidentBytes: held.Peak,
+	}, nil
 }

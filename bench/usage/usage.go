@@ -2,11 +2,9 @@
 package usage
 
 import (
-	"bufio"
-	"os"
 	"runtime"
-	"strconv"
-	"strings"
+
+	"github.com/simd-drive/go/bench/memory"
 )
 
 // Usage is what a process has used since it started, and what it holds.
@@ -30,38 +28,12 @@ type Usage struct {
 func Own() Usage {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	u := Usage{
+	held := memory.Now()
+	return Usage{
 		Allocations: int64(m.Mallocs), AllocatedBytes: int64(m.TotalAlloc),
 		CPUMicros: cpuMicros(), Goroutines: runtime.NumGoroutine(),
+		ResidentBytes: held.Resident, PeakResidentBytes: held.Peak,
 	}
-	u.readMemory("self")
-	return u
-}
-
-// readMemory reads the memory of a process from /proc.
-func (u *Usage) readMemory(process string) {
-	f, err := os.Open("/proc/" + process + "/status")
-	if err != nil {
-		return
-	}
-	defer func() { _ = f.Close() }() // it was only read
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if text, ok := strings.CutPrefix(lines.Text(), "VmRSS:"); ok {
-			u.ResidentBytes = kilobytes(text)
-		}
-		if text, ok := strings.CutPrefix(lines.Text(), "VmHWM:"); ok {
-			u.PeakResidentBytes = kilobytes(text)
-		}
-	}
-}
-
-// kilobytes reads a size such as "  123 kB"; it is 0 for anything else.
-func kilobytes(text string) int64 {
-	n, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(text), " kB"), 10, 64)
-	if err != nil {
-		return 0
-	}
-	return n << 10
 }
 
 // Since returns what was used between two moments; what is held is that of
