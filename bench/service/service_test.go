@@ -27,43 +27,53 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// programs builds our server and finds that of Redis.
-func programs(t *testing.T) Programs {
+// ourServer builds our server, as its users do.
+func ourServer(t *testing.T) string {
 	t.Helper()
-	p := Programs{Ours: filepath.Join(t.TempDir(), "drive-ws-server")}
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", p.Ours, "github.com/simd-drive/go/drive-ws-server")
+	path := filepath.Join(t.TempDir(), "drive-ws-server")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", path, ".")
+	build.Dir = "../../drive-ws-server"
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if redis, err := exec.LookPath("redis-server"); err == nil {
-		p.Redis = redis
-	} else {
-		t.Log("*** SKIPPED: WHAT NEEDS redis-server IS NOT TRIED: NOT FOUND ***")
-	}
-	return p
+	return path
 }
 
-// TestMeasure runs each operation of each client for a moment, with a server and a
+// TestMeasure runs each operation of our client for a moment, with a server and a
 // client in processes of their own. It says nothing about the figures.
 func TestMeasure(t *testing.T) {
-	p := programs(t)
-	all := Implementations(p)
+	tryAll(t, Implementations(Programs{Ours: ourServer(t)}), map[string]int{
+		kv.Read: 1, kv.Exists: 1, kv.BatchRead: 1, kv.Mixed: 1,
+		kv.Write: 2, kv.BatchWrite: 2, // with syncing, too
+		kv.Stream: 2, // beside a bare connection
+	})
+}
+
+// TestMeasureRedis does the same with both clients of Redis, whose values are not streamed.
+func TestMeasureRedis(t *testing.T) {
+	redis, err := exec.LookPath("redis-server")
+	if err != nil {
+		t.Skip("SKIPPED: THERE IS NO redis-server, SEE make bench-service:", err)
+	}
+	tryAll(t, Implementations(Programs{Redis: redis}), map[string]int{
+		kv.Read: 2, kv.Exists: 2, kv.BatchRead: 2, kv.Mixed: 2,
+		kv.Write: 4, kv.BatchWrite: 4, // with syncing, too
+		kv.Stream: 1, // the bare connection
+	})
+}
+
+// tryAll runs each operation; want is how many implementations have it.
+func tryAll(t *testing.T, all []Implementation, want map[string]int) {
+	t.Helper()
 	s := Setup{Duration: 5 * time.Millisecond, Dir: t.TempDir()}
 	for _, op := range kv.Ops {
 		c := kv.Case{Op: op, Size: 1000, InFlight: 4}
-		want := 2 // ours, and ours that syncs or the bare connection
-		switch {
-		case op == kv.Stream:
+		if op == kv.Stream {
 			c.Size, c.InFlight = 1<<20, 1
-		case !c.Writes():
-			want = 1
-		}
-		if p.Redis != "" && op != kv.Stream {
-			want *= 3
 		}
 		results := Measure(t.Context(), rounds.Plan{Rounds: 1}, s, all, c)
-		if len(results) != want {
-			t.Errorf("%s: %d results, want %d", c, len(results), want)
+		if len(results) != want[op] {
+			t.Errorf("%s: %d results, want %d", c, len(results), want[op])
 		}
 		for _, r := range results {
 			if r.Error != "" || r.Calls <= 0 || r.P50 <= 0 || r.P99 < r.P50 || r.Rounds != 1 || r.Case != c {
@@ -80,7 +90,7 @@ func TestMeasure(t *testing.T) {
 // TestWrite makes a document of a few cases.
 func TestWrite(t *testing.T) {
 	p := Plan{
-		Plan: rounds.Plan{Rounds: 1}, Programs: Programs{Ours: programs(t).Ours}, Dir: t.TempDir(), Smoke: true,
+		Plan: rounds.Plan{Rounds: 1}, Programs: Programs{Ours: ourServer(t)}, Dir: t.TempDir(), Smoke: true,
 		Match: regexp.MustCompile(`^(read of 100 B, 16|stream)`),
 	}
 	p.All = Implementations(p.Programs)
