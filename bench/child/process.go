@@ -1,13 +1,12 @@
 // Package child starts processes that are measured, and is one: they take commands as
 // lines on standard input, answer each by one line of JSON on standard output, and end
-// when their input does.
+// when their input does. Simpler ones take their arguments and print one line.
 package child
 
 import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -83,16 +82,13 @@ func (p *Process) answer(into any) error {
 	if err != nil {
 		return fmt.Errorf("answer of a child: %w", err)
 	}
-	var failure struct {
-		Error string `json:"error"`
+	if err := failure(line); err != nil {
+		return err
 	}
-	if err := json.Unmarshal(line, &failure); err != nil {
+	if err := json.Unmarshal(line, into); err != nil {
 		return fmt.Errorf("answer of a child: %w", err)
 	}
-	if failure.Error != "" {
-		return errors.New(failure.Error)
-	}
-	return json.Unmarshal(line, into)
+	return nil
 }
 
 // PID returns the number of the process.

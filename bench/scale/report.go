@@ -1,16 +1,15 @@
 package scale
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 
+	"github.com/simd-drive/go/bench/child"
 	"github.com/simd-drive/go/bench/document"
 	"github.com/simd-drive/go/bench/machine"
 )
@@ -68,19 +67,16 @@ func measure(ctx context.Context, p Plan) (Report, error) {
 		if strings.HasPrefix(ph.name, Sparse) {
 			path, n = filepath.Join(p.Dir, "sparse.drive"), p.Sparse
 		}
-		var complaint bytes.Buffer
-		cmd := exec.CommandContext(ctx, p.Program, ph.name, path, strconv.FormatInt(n, 10))
-		cmd.Stderr = &complaint
-		line, err := cmd.Output()
-		if err != nil {
-			return r, fmt.Errorf("scale: phase %s: %w: %s", ph.name, err, bytes.TrimSpace(complaint.Bytes()))
+		var line json.RawMessage // as the program prints it, for the log
+		if _, err := child.Run(ctx, &line, p.Program, ph.name, path, strconv.FormatInt(n, 10)); err != nil {
+			return r, fmt.Errorf("scale: phase %s: %w", ph.name, err)
 		}
 		var result Result
 		if err := json.Unmarshal(line, &result); err != nil {
 			return r, fmt.Errorf("scale: phase %s: %w", ph.name, err)
 		}
 		r.Results[ph.name] = result
-		fmt.Fprintf(p.Log, "%s", line)
+		fmt.Fprintf(p.Log, "%s\n", line)
 	}
 	return r, nil
 }

@@ -1,40 +1,24 @@
 package report
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 
+	"github.com/simd-drive/go/bench/child"
 	"github.com/simd-drive/go/bench/engine/driver"
 	"github.com/simd-drive/go/bench/rounds"
 )
-
-// maxComplaint bounds what is kept of what a program says on standard error.
-const maxComplaint = 500
 
 // ask runs a program and parses the line of JSON that it prints.
 func ask(ctx context.Context, into any, program string, scale driver.Scale, args ...string) error {
 	if scale > 1 {
 		args = append(args, strconv.FormatUint(uint64(scale), 10))
 	}
-	cmd := exec.CommandContext(ctx, program, args...)
-	var complaint bytes.Buffer
-	cmd.Stderr = &complaint
-	line, err := cmd.Output()
-	if err != nil {
-		said := strings.Join(strings.Fields(complaint.String()), " ")
-		return fmt.Errorf("%s: %w: %s", filepath.Base(program), err, said[:min(len(said), maxComplaint)])
-	}
-	if err := json.Unmarshal(line, into); err != nil {
-		return fmt.Errorf("line of %s: %w", filepath.Base(program), err)
-	}
-	return nil
+	_, err := child.Run(ctx, into, append([]string{program}, args...)...)
+	return err
 }
 
 // A contestant is one implementation that runs a case.
