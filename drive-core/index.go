@@ -205,6 +205,15 @@ func (x *index) touchAll(changes []change) {
 	runtime.KeepAlive(loaded)
 }
 
+// touchHashes does the same for hashes.
+func (x *index) touchHashes(hashes []uint64) {
+	var loaded uint64
+	for _, h := range hashes {
+		loaded ^= x.touch(h)
+	}
+	runtime.KeepAlive(loaded)
+}
+
 // touchEntries does the same for the hashes of entries.
 func (x *index) touchEntries(entries []located) {
 	var loaded uint64

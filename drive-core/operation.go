@@ -86,13 +86,20 @@ func (o *deleteOperation) plan(b *batch) (int64, error) {
 }
 
 func (o *deleteOperation) add(b *batch) error {
-	for i := range o.n {
-		h := o.hash(i)
-		if loc, _ := b.current(h); loc == 0 {
-			continue
+	var hashes [readGroup]uint64
+	for first := 0; first < o.n; first += readGroup {
+		group := hashes[:min(readGroup, o.n-first)]
+		for i := range group {
+			group[i] = o.hash(first + i)
 		}
-		if err := b.tombstone(h); err != nil {
-			return err
+		b.g.index.touchHashes(group)
+		for _, h := range group {
+			if loc, _ := b.current(h); loc == 0 {
+				continue
+			}
+			if err := b.tombstone(h); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

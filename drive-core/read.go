@@ -1,7 +1,5 @@
 package drive
 
-import "runtime"
-
 // readGroup is how many keys ReadBatch looks up together.
 const readGroup = 64
 
@@ -104,11 +102,7 @@ func (s *Store) readGroup(dst []Entry, hashes []uint64) []Entry {
 		}
 		return dst
 	}
-	var loaded uint64
-	for _, h := range hashes {
-		loaded ^= g.index.touch(h)
-	}
-	runtime.KeepAlive(loaded)
+	g.index.touchHashes(hashes)
 	for _, h := range hashes {
 		var e Entry
 		if loc := g.index.get(h); loc != 0 {
