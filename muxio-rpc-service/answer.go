@@ -36,7 +36,7 @@ func answered(err error) *Error {
 }
 
 // answerInline runs a handler in the read loop. The answer never waits: what is too
-// large to be copied is lent to the transport. It reports false, and nothing has been
+// large to be copied, or finds too much waiting, is lent to the transport. It reports false, and nothing has been
 // answered, when the handler wants a goroutine after all.
 func (c *Conn) answerInline(h header, route Route, request []byte) bool {
 	if e := c.refusal(); e != nil {
@@ -70,7 +70,7 @@ func (c *Conn) answerInline(h header, route Route, request []byte) bool {
 	head := borrowBlock(minBlockBytes)
 	defer head.giveBack()
 	prefix := c.appendResponseHeader(head.bytes[:0], h, statusOK, fields{size: announced(n)})
-	if len(prefix)+n > muxio.MaxImmediateBytes {
+	if !c.session.CanSendNow(len(prefix) + n) {
 		c.lend(prefix, response, kept, dst)
 		return true
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"testing"
 )
@@ -37,4 +38,19 @@ func TestNotInline(t *testing.T) {
 	if first, second := <-observed, <-observed; !errors.Is(first, ErrNotInline) || second != nil {
 		t.Errorf("observed: %v, then %v", first, second)
 	}
+}
+
+// Many answers of a medium size, given at once in the read loop, end no connection.
+func TestManyInlineAnswersAtOnce(t *testing.T) {
+	const calls, size = 400, 14 << 10
+	c, _ := connect(t, Config{Handler: inlineRoutes(size)}, Config{})
+	var wg sync.WaitGroup
+	for range calls {
+		wg.Go(func() {
+			if got, err := c.Invoke(t.Context(), echoMethod, Message{}); err != nil || len(got) != size {
+				t.Errorf("%d bytes, %v", len(got), err)
+			}
+		})
+	}
+	wg.Wait()
 }

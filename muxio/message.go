@@ -57,6 +57,17 @@ func (s *Session) SendMessageNow(id uint32, body Body) error {
 	return err
 }
 
+// CanSendNow tells whether a body of n bytes may be sent by [Session.SendMessageNow]
+// without any danger to the session: what waits stays within half of
+// [Limits.MaxControlBytes]. A read loop that finds no room sends later.
+func (s *Session) CanSendNow(n int) bool {
+	q := s.out
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	waiting := q.controlBytes + q.waitingBytes + n + 2*q.layout.HeaderBytes()
+	return n <= MaxImmediateBytes && waiting <= q.limits.MaxControlBytes/2
+}
+
 // SendMessageLater sends body without blocking and calls then, unless nil, when
 // its slices are no longer borrowed, with nil when all of it was handed to the
 // transport. then must not block and not call the session.

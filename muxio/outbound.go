@@ -101,6 +101,8 @@ type outbound struct {
 	moreSoon     func() bool   // of [Config]
 	corked       atomic.Bool   // the read loop is at work; it wakes the writer when it is done
 	writing      bool          // somebody writes a batch
+	handed       *batch        // what the read loop could not write, for the writer goroutine; nil if there is none
+	begun        bool          // the transport has taken a part of handed
 	taken        uint64        // batches handed to the writer
 	written      uint64        // batches that the transport has let go of
 	flushed      chan struct{} // closed when written grows or the writer ends; nil if nobody waits
@@ -129,20 +131,9 @@ func (q *outbound) setLayout(l Layout) {
 	q.layout = l
 }
 
-// cork keeps what the read loop sends until uncork: the answers to what came
+// cork keeps what the read loop sends until [Session.uncork]: the answers to what came
 // together go out together.
 func (q *outbound) cork() { q.corked.Store(true) }
-
-// uncork wakes the writer if it has missed something.
-func (q *outbound) uncork() {
-	q.corked.Store(false)
-	q.mu.Lock()
-	if q.readyLocked() {
-		q.unlockAndWake()
-	} else {
-		q.mu.Unlock()
-	}
-}
 
 // unlockForReadLoop is unlockAndWake for what the read loop sends too.
 func (q *outbound) unlockForReadLoop() {

@@ -23,7 +23,7 @@ func (s *Session) readMessages() error {
 		}
 		s.out.cork()
 		err = s.take(b)
-		s.out.uncork()
+		s.uncork()
 		if err != nil {
 			return err
 		}

@@ -73,6 +73,7 @@ type Session struct {
 	pieces [][]byte // of who writes: scratch
 
 	acknowledger Acknowledger // nil unless the peer needs one
+	tryWriter    TryWriter    // nil if the transport is none
 
 	// Of the read loop.
 	reading    reading
@@ -113,6 +114,7 @@ func NewSession(t Transport, cfg Config) (*Session, error) {
 	}
 	s.reading.layout = cfg.Layout
 	s.out.moreSoon = cfg.MoreSoon
+	s.tryWriter, _ = t.(TryWriter)
 	if s.original {
 		s.settled = true
 		s.window.Store(unlimited.connWindow)

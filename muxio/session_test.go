@@ -249,27 +249,6 @@ func TestCloseWritesWhatIsQueued(t *testing.T) {
 	}
 }
 
-// A peer that ends the session leaves what is queued unsent. That is for Err to say,
-// not for Close.
-func TestCloseAfterThePeerClosed(t *testing.T) {
-	g, feed := newGate(t)
-	s := newEnd(t, g, Initiator, Limits{}, true)
-	g.next() // the settings: they never leave
-	if err := feed.Close(CloseReason{Code: 1012, Text: "restart at noon"}); err != nil {
-		t.Fatal(err)
-	}
-	await(t, s.Done())
-	for range 2 {
-		if err := s.Close(CloseReason{Code: CloseNormal}); err != nil {
-			t.Errorf("Close: %v", err)
-		}
-	}
-	var closed *CloseError
-	if err := s.Err(); !errors.As(err, &closed) || closed.Code != 1012 || !closed.Remote {
-		t.Errorf("Err: %v", err)
-	}
-}
-
 // rawPeer plays a peer byte by byte against a session that is a responder.
 type rawPeer struct {
 	t         *testing.T

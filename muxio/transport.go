@@ -37,6 +37,22 @@ type Acknowledger interface {
 	Acknowledge()
 }
 
+// A TryWriter is a [Transport] that can write without waiting for the peer. A read loop
+// that answers then need not wake another goroutine to write for it; it must never wait
+// itself, for two ends whose read loops wait for each other's would do so for ever.
+type TryWriter interface {
+	// TryWriteMessage is WriteMessage, but it writes only what the system takes at once.
+	// If taken is false it did nothing: another message is being written, say. Else the
+	// pieces may be reused. If flushed is false then, Flush must be called, and
+	// nothing else be written before. [errors.ErrUnsupported] means that it will never
+	// do anything; other errors are those of WriteMessage.
+	TryWriteMessage(pieces [][]byte) (taken, flushed bool, err error)
+
+	// Flush writes the rest of a message that TryWriteMessage has taken. It waits as
+	// WriteMessage does.
+	Flush() error
+}
+
 // CloseCode says why a connection ended. The numbers are those of RFC 6455
 // section 7.4.1, so that a WebSocket transport can send them unchanged.
 type CloseCode uint16

@@ -1,6 +1,7 @@
 package muxio
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"time"
@@ -9,13 +10,18 @@ import (
 // Who writes what is queued, and when. A session has a goroutine for it, but a goroutine
 // that sends writes by itself when nobody else is at it and nobody else is about to send:
 // a lone call waits for no other goroutine to run. When many send at a time, the
-// session's own waits until they have, so that their frames share a system call.
+// session's own waits until they have, so that their frames share a system call. The read
+// loop writes its answers by itself, as far as it need not wait for that.
 
 // writeLoop writes what others have queued and do not write themselves.
 func (s *Session) writeLoop() {
 	defer s.loops.Done()
 	for s.out.await() {
-		s.writeLocked()
+		if s.out.handed != nil {
+			s.writeHandedLocked()
+		} else {
+			s.writeLocked()
+		}
 	}
 	s.out.endWriter(nil)
 	s.mu.Lock()
@@ -35,15 +41,84 @@ func (s *Session) writeLocked() {
 		return
 	}
 	s.out.mu.Unlock()
+	s.write(b)
+}
+
+// write writes a batch.
+func (s *Session) write(b *batch) {
 	s.pieces = b.pieces(s.pieces[:0])
 	err := s.transport.WriteMessage(s.pieces)
 	clear(s.pieces)
+	s.endWrite(b, err)
+}
+
+// endWrite lets go of a batch that was written, or could not be.
+func (s *Session) endWrite(b *batch, err error) {
 	if err != nil {
 		s.writeFailed(fmt.Errorf("muxio: writing: %w", err))
 		s.out.endWriter(b)
 		return
 	}
 	s.out.wrote(b)
+}
+
+// tryBytes is the most that the read loop writes by itself. A longer message is copied
+// and sent by another processor, while the read loop takes what has come meanwhile.
+const tryBytes = 16 << 10
+
+// uncork lets what the read loop has sent go out.
+func (s *Session) uncork() {
+	q := s.out
+	q.corked.Store(false)
+	q.mu.Lock()
+	switch {
+	case !q.readyLocked():
+		q.mu.Unlock()
+	case s.tryWriter != nil && !q.writing && !q.writerEnded && q.isShortLocked():
+		s.tryLocked()
+	default:
+		q.unlockAndWake()
+	}
+}
+
+// isShortLocked tells whether all that is queued is a short message of copied bytes.
+func (q *outbound) isShortLocked() bool {
+	return q.filling.bytes <= tryBytes && len(q.filling.borrowed) == 0 && q.small.first == nil &&
+		q.bulk[High].first == nil && q.bulk[Normal].first == nil && q.bulk[Low].first == nil
+}
+
+// tryLocked writes what is queued as far as that takes no waiting, and leaves the rest to the
+// writer goroutine. s.out.mu is held, nobody else is writing; mu is released.
+func (s *Session) tryLocked() {
+	q := s.out
+	b := q.takeLocked()
+	q.mu.Unlock()
+	s.pieces = b.pieces(s.pieces[:0])
+	taken, flushed, err := s.tryWriter.TryWriteMessage(s.pieces)
+	clear(s.pieces)
+	if errors.Is(err, errors.ErrUnsupported) {
+		s.tryWriter, err = nil, nil
+	}
+	if err != nil || flushed {
+		s.endWrite(b, err)
+		return
+	}
+	q.mu.Lock()
+	q.handed, q.begun = b, taken
+	q.unlockAndWake()
+}
+
+// writeHandedLocked writes what the read loop could not. s.out.mu is held, and released.
+func (s *Session) writeHandedLocked() {
+	q := s.out
+	b, begun := q.handed, q.begun
+	q.handed = nil
+	q.mu.Unlock()
+	if begun {
+		s.endWrite(b, s.tryWriter.Flush()) // it has taken something, so it is there
+	} else {
+		s.write(b)
+	}
 }
 
 // sendQueuedLocked sees to it that what the caller has queued is written: by itself,
@@ -82,12 +157,15 @@ func (s *Session) leaveToReader() {
 	}
 }
 
-// await waits until the writer goroutine has something to write and may write it:
-// then it holds mu and returns true. It returns false when the queue is closed and
+// await waits until the writer goroutine has something to write and may write it, or was
+// handed something: then it holds mu and returns true. It returns false when the queue is closed and
 // empty, or writing has failed.
 func (q *outbound) await() bool {
 	for {
 		q.mu.Lock()
+		if q.handed != nil {
+			return true
+		}
 		if !q.writing && !q.writerEnded && q.readyLocked() {
 			q.letOthersSendLocked()
 			if !q.writing && !q.writerEnded {

@@ -81,8 +81,28 @@ func (w *frameWriter) writeFragments(opcode byte, pieces [][]byte) error {
 	}
 }
 
+// frame puts the pieces together as the one frame of a message, in f; ok is false if they
+// are too long for that.
+func (w *frameWriter) frame(f *fragment, pieces [][]byte) (frame []byte, ok bool) {
+	payload := f[maxHeaderBytes:]
+	n := 0
+	for _, p := range pieces {
+		if len(p) > len(payload)-n {
+			return nil, false
+		}
+		n += copy(payload[n:], p)
+	}
+	return w.seal(f, binaryMessage, true, n), true
+}
+
 // writeFragment writes a frame whose payload is in place.
 func (w *frameWriter) writeFragment(f *fragment, opcode byte, final bool, n int) error {
+	_, err := w.conn.Write(w.seal(f, opcode, final, n))
+	return err
+}
+
+// seal makes a frame of the n bytes of payload that are in place.
+func (w *frameWriter) seal(f *fragment, opcode byte, final bool, n int) []byte {
 	header := appendHeader(w.header[:0], opcode, final, w.masks, n)
 	if w.masks {
 		key := rand.Uint32()
@@ -91,6 +111,5 @@ func (w *frameWriter) writeFragment(f *fragment, opcode byte, final bool, n int)
 	}
 	begin := maxHeaderBytes - len(header)
 	copy(f[begin:], header)
-	_, err := w.conn.Write(f[begin : maxHeaderBytes+n])
-	return err
+	return f[begin : maxHeaderBytes+n]
 }

@@ -13,6 +13,18 @@ import (
 // newSource returns what reads from conn: past package net where that is a socket and
 // nothing else.
 func newSource(conn net.Conn) source {
+	raw := plainSocket(conn)
+	if raw == nil {
+		return &connSource{conn: conn}
+	}
+	s := &socketSource{raw: raw}
+	s.attempt = s.readNow
+	return s
+}
+
+// plainSocket returns what conn is if that is a socket and nothing else; nil if not, or if it
+// is closed.
+func plainSocket(conn net.Conn) syscall.RawConn {
 	var socket syscall.Conn
 	switch c := conn.(type) {
 	case *net.TCPConn:
@@ -20,15 +32,13 @@ func newSource(conn net.Conn) source {
 	case *net.UnixConn:
 		socket = c
 	default:
-		return &connSource{conn: conn}
+		return nil
 	}
 	raw, err := socket.SyscallConn()
 	if err != nil {
-		return &connSource{conn: conn} // closed: its reads say so
+		return nil
 	}
-	s := &socketSource{raw: raw}
-	s.attempt = s.readNow
-	return s
+	return raw
 }
 
 // socketSource reads from a socket. It has a buffer only while bytes are there: package

@@ -55,7 +55,9 @@ type Transport struct {
 	// writing is the same for writes.
 	writing  chan struct{}
 	out      *frameWriter
-	writeErr error // why nothing may follow: the close frame was sent, or a write failed
+	quick    *quickWriter // nil if conn has none
+	rest     []byte       // of a message that quick has begun
+	writeErr error        // why nothing may follow: the close frame was sent, or a write failed
 
 	// deadlineMu guards the read deadline: Close sets the last one. It may be
 	// taken with the token of reading held, not the other way round.
@@ -90,6 +92,7 @@ func New(conn net.Conn, cfg Config) *Transport {
 		in:      frameReader{masked: !cfg.Masks, maxBytes: cfg.MaxMessageBytes},
 		writing: make(chan struct{}, 1),
 		out:     newFrameWriter(conn, cfg.Masks),
+		quick:   newQuickWriter(conn),
 	}
 	t.startPings()
 	return t
@@ -228,7 +231,10 @@ func (t *Transport) writeLocked(opcode byte, pieces [][]byte, deadline time.Time
 	if t.writeErr != nil {
 		return t.writeErr
 	}
-	err := t.conn.SetWriteDeadline(deadline)
+	err := t.flushLocked(deadline)
+	if err == nil {
+		err = t.conn.SetWriteDeadline(deadline)
+	}
 	if err == nil {
 		err = t.out.write(opcode, pieces)
 	}
