@@ -60,8 +60,10 @@ func serve(cfg config, log *slog.Logger, out io.Writer) (err error) {
 		return fmt.Errorf("open %s: %w", cfg.Storage, err)
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	calls, err := server.New(store, server.Options{MaxConnections: cfg.MaxConnections, NativeOnly: cfg.NativeOnly,
-		QuickWrites: cfg.Sync != drive.SyncAlways, Logger: log})
+	calls, err := server.New(store, server.Options{
+		MaxConnections: cfg.MaxConnections, NativeOnly: cfg.NativeOnly,
+		QuickWrites: cfg.Sync != drive.SyncAlways, Logger: log,
+	})
 	if err != nil {
 		return err
 	}
