@@ -71,6 +71,11 @@ func (r CompactResult) Saved() int64 { return r.SizeBefore - r.SizeAfter }
 // A temporary file that a killed process left is never read, and is removed by the
 // next Compact.
 func (s *Store) Compact(ctx context.Context, opts CompactOptions) (CompactResult, error) {
+	return s.compact(ctx, opts, compactKeys)
+}
+
+// compact is Compact with compactKeys.
+func (s *Store) compact(ctx context.Context, opts CompactOptions, keys int) (CompactResult, error) {
 	if !s.compacting.TryLock() {
 		return CompactResult{}, ErrCompacting
 	}
@@ -85,7 +90,7 @@ func (s *Store) Compact(ctx context.Context, opts CompactOptions) (CompactResult
 		return CompactResult{}, fmt.Errorf("drive: compact: %w", err)
 	}
 	c := &compaction{
-		s: s, ctx: ctx, opts: opts, pace: newPace(opts.BytesPerSecond), name: name,
+		s: s, ctx: ctx, opts: opts, keys: keys, pace: newPace(opts.BytesPerSecond), name: name,
 		next: newGeneration(file, s.fsys, s.path, s.opts.ReserveBytes), out: newCopyWriter(file),
 	}
 	if err := c.run(); err != nil {
@@ -113,6 +118,7 @@ type compaction struct {
 	s      *Store
 	ctx    context.Context //nolint:containedctx // lives for one call
 	opts   CompactOptions
+	keys   int           // see compactKeys
 	pace   *rate.Limiter // of copying; nil for none
 	name   string        // of the new file
 	old    *generation
@@ -134,11 +140,7 @@ func (c *compaction) run() error {
 	}
 	c.total = c.s.liveBytes()
 	c.copied = c.old.tail.Load()
-	live, err := c.live()
-	if err != nil {
-		return err
-	}
-	if err := c.copy(live); err != nil {
+	if err := c.copyLive(); err != nil {
 		return err
 	}
 	c.pace = nil // or a writer that is faster would never be caught up with

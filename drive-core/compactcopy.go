@@ -12,21 +12,35 @@ import (
 // runBytes is how much of a run of values is copied at a time, to be verified while it is in the processor's cache.
 const runBytes = 128 << 10
 
-// live returns the values that are live now and end at c.copied or before, in the
-// order in which they are to be copied. One that is overwritten or deleted later is
-// copied for nothing.
-func (c *compaction) live() ([]change, error) {
+// compactKeys is about how many values Compact lists at a time, in 32 bytes each. A drive with
+// more keys is copied range by range of its file.
+const compactKeys = 4 << 20
+
+// copyLive copies the values that are live now and end at c.copied or before. One that is
+// overwritten or deleted later may be copied for nothing.
+func (c *compaction) copyLive() error {
 	x := c.old.index
-	list, err := x.appendLive(make([]change, 0, x.count()), c.copied)
-	if err != nil {
-		return nil, err
+	x.warmAll()
+	if err := x.lost(); err != nil {
+		return err
 	}
-	c.next.index.presize(int64(len(list)))
-	list = sortByPlace(list, c.copied)
+	c.next.index.presize(x.count())
+	ranges := x.ranges(c.copied, c.keys)
 	if c.opts.Order == NewestFirst {
-		slices.Reverse(list)
+		slices.Reverse(ranges)
 	}
-	return list, nil
+	var list, scratch []change
+	for _, r := range ranges {
+		list = x.appendLive(list[:0], r)
+		list, scratch = sortByPlace(list, scratch, c.copied)
+		if c.opts.Order == NewestFirst {
+			slices.Reverse(list)
+		}
+		if err := c.copy(list); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // catchUp copies what was written up to tail since the last time: values that are

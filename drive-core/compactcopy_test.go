@@ -60,7 +60,11 @@ func TestCompactionMakesTheFileThatItsEntriesMake(t *testing.T) {
 				s := mustOpen(t, tempPath(t), Options{Sync: SyncNone})
 				j := runDrive(t, s, seed)
 				next := j.compacted(order, j.size())
-				if _, err := s.Compact(t.Context(), CompactOptions{Order: order}); err != nil {
+				keys := compactKeys
+				if seed%2 == 1 {
+					keys = int(1 + 30*seed) // in ranges of the file
+				}
+				if _, err := s.compact(t.Context(), CompactOptions{Order: order}, keys); err != nil {
 					t.Fatal(err)
 				}
 				if err := errors.Join(next.compareFile(s.Path()), next.compare(s)); err != nil {
@@ -246,11 +250,12 @@ func TestIndexScanSurvivesGrowth(t *testing.T) {
 			ended = true
 		default:
 		}
-		list, err := x.appendLive(nil, old*alignment)
-		if err != nil {
-			t.Fatal(err)
+		var list []change
+		ranges := x.ranges(old*alignment, old/2+old*scans)
+		for _, r := range ranges {
+			part, _ := sortByPlace(x.appendLive(nil, r), nil, old*alignment)
+			list = append(list, part...)
 		}
-		list = sortByPlace(list, old*alignment)
 		if len(list) != old {
 			t.Fatalf("%d of %d", len(list), old)
 		}
@@ -258,6 +263,43 @@ func TestIndexScanSurvivesGrowth(t *testing.T) {
 			if c.hash != uint64(i) || c.loc != locationOf(int64(i)*alignment, 1) {
 				t.Fatalf("number %d: %+v", i, c)
 			}
+		}
+	}
+}
+
+// TestRanges holds that the ranges of a file are all of it, and as many values as may be in
+// each.
+func TestRanges(t *testing.T) {
+	const keys = 50_000
+	x := newIndex()
+	tail := int64(0)
+	for i := range uint64(keys) {
+		size := int64(1)
+		if i%1000 == 0 {
+			size = 1 << 20
+		}
+		loc := locationOf(tail+padding(tail), size)
+		x.set(i*0x9E3779B97F4A7C15, loc)
+		tail = loc.tail()
+	}
+	x.settle()
+	for _, most := range []int{1, 100, 7000, keys - 1, keys, 10 * keys} {
+		ranges := x.ranges(tail, most)
+		at, found, largest := int64(0), 0, 0
+		for _, r := range ranges {
+			if r.after != at || r.upTo <= at {
+				t.Fatalf("most %d: range %+v follows %d", most, r, at)
+			}
+			at = r.upTo
+			n := len(x.appendLive(nil, r))
+			found += n
+			largest = max(largest, n)
+		}
+		if at != tail || found != keys {
+			t.Errorf("most %d: the ranges end at %d of %d, with %d values of %d", most, at, tail, found, keys)
+		}
+		if close := int(tail/rangeParts/alignment) + 2; largest > max(most, close) {
+			t.Errorf("most %d: %d values in a range", most, largest)
 		}
 	}
 }
