@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // A peer that ends the session leaves what is queued unsent. That is for Err to say,
@@ -72,13 +73,17 @@ func (p *tryPipe) Flush() error {
 	return p.Transport.WriteMessage([][]byte{rest})
 }
 
+func (p *tryPipe) allTried() bool {
+	return p.calls[0].Load() > 0 && p.calls[1].Load() > 0 && p.calls[2].Load() > 0
+}
+
 // What the read loop answers leaves in order, whether the transport takes it from there or
 // leaves it to the writer goroutine.
 func TestReadLoopWritesItsAnswers(t *testing.T) {
-	const messages = 3000
+	const together, rounds = 20, 100
 	ta, tb := Pipe()
 	try := &tryPipe{Transport: tb, t: t}
-	answers := make(chan uint32, messages)
+	answers := make(chan uint32, together)
 	a := newEndWith(t, ta, Config{Role: Initiator, Message: func(_ uint32, p []byte) {
 		answers <- binary.LittleEndian.Uint32(p)
 	}}, false)
@@ -91,23 +96,22 @@ func TestReadLoopWritesItsAnswers(t *testing.T) {
 		}
 	}}, false)
 	close(ready)
-	go func() { // ends when all is sent, or the session is over; the answers are awaited
-		for i := range uint32(messages) {
-			body := Body{Bytes: binary.LittleEndian.AppendUint32(nil, i)}
+	sent, got := uint32(0), uint32(0)
+	for begin := time.Now(); got < rounds*together || !try.allTried(); {
+		if time.Since(begin) > hangGuard {
+			t.Fatalf("after %d answers the transport was asked in these ways: %v", got, &try.calls)
+		}
+		for range 1 + sent%together {
+			body := Body{Bytes: binary.LittleEndian.AppendUint32(nil, sent)}
 			if err := a.SendMessage(context.Background(), a.NextID(), Normal, body); err != nil {
-				t.Errorf("message %d: %v", i, err)
-				return
+				t.Fatalf("message %d: %v", sent, err)
 			}
+			sent++
 		}
-	}()
-	for i := range uint32(messages) {
-		if got := await(t, answers); got != i {
-			t.Fatalf("answer %d is %d", i, got)
-		}
-	}
-	for i := range try.calls {
-		if try.calls[i].Load() == 0 {
-			t.Errorf("the transport never answered in way %d", i)
+		for ; got < sent; got++ {
+			if n := await(t, answers); n != got {
+				t.Fatalf("answer %d is %d", got, n)
+			}
 		}
 	}
 }
