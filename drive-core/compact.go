@@ -68,6 +68,8 @@ func (r CompactResult) Saved() int64 { return r.SizeBefore - r.SizeAfter }
 // store is on the new file and has failed (*FailedError), because a power loss may
 // bring the old one back.
 //
+// While it runs it takes memory for the index of the new file, and up to about 128 MiB.
+//
 // A temporary file that a killed process left is never read, and is removed by the
 // next Compact.
 func (s *Store) Compact(ctx context.Context, opts CompactOptions) (CompactResult, error) {
