@@ -140,8 +140,11 @@ func (s *Store) checkpoint(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// A key that was overwritten while the checkpoint was written may be missing in it. Nobody
+	// may believe it where a power cut could take the newer entry, or any that it tells of.
+	err = s.Sync()
 	s.mu.Lock()
-	if err = ctx.Err(); err == nil && s.gen.Load() == g {
+	if err = errors.Join(err, ctx.Err()); err == nil && s.gen.Load() == g {
 		err = s.nameCheckpointLocked(entries)
 	} else {
 		err = errors.Join(err, s.fsys.Remove(s.checkpointPath()+checkpointNew)) // of a file that was replaced

@@ -90,6 +90,9 @@ func (w *checkpointWriter) write(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := w.flush(); err != nil {
+		return err
+	}
 	if err := w.file.CopyAttributes(w.g.file); err != nil {
 		return err
 	}
@@ -201,20 +204,28 @@ func (w *checkpointWriter) keeps(s slot) bool {
 	return s.hash != 0 && s.word != 0 && location(s.word).tail() <= w.head.tail
 }
 
-// put writes slots and returns their checksum.
+// put adds slots to the file and returns their checksum.
 func (w *checkpointWriter) put(slots []slot) (sum uint32, err error) {
-	const most = checkpointPiece / slotSize
 	for len(slots) > 0 && err == nil {
-		n := min(len(slots), most)
-		w.buf = w.buf[:0]
+		n := min(len(slots), (checkpointPiece-len(w.buf))/slotSize)
+		begin := len(w.buf)
 		for _, s := range slots[:n] {
 			w.buf = binary.LittleEndian.AppendUint64(w.buf, s.hash)
 			w.buf = binary.LittleEndian.AppendUint64(w.buf, s.word)
 		}
-		sum = updateChecksum(sum, w.buf)
-		_, err = w.file.WriteAt(w.buf, w.at)
-		w.at += int64(len(w.buf))
+		sum = updateChecksum(sum, w.buf[begin:])
 		slots = slots[n:]
+		if len(w.buf) > checkpointPiece-slotSize {
+			err = w.flush()
+		}
 	}
 	return sum, err
+}
+
+// flush writes what put has collected.
+func (w *checkpointWriter) flush() error {
+	_, err := w.file.WriteAt(w.buf, w.at)
+	w.at += int64(len(w.buf))
+	w.buf = w.buf[:0]
+	return err
 }

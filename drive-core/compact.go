@@ -227,14 +227,14 @@ func (s *Store) stillNamed(g *generation) error {
 // swapLocked lets the store go on with the new file. s.mu must be held.
 func (c *compaction) swapLocked() error {
 	s := c.s
+	s.syncMu.Lock() // before anybody could sync the new file, and write a mark of it
+	defer s.syncMu.Unlock()
 	s.countsMu.Lock()
 	s.counts = c.counts
 	s.gen.Store(c.next)
 	s.countsMu.Unlock()
 
 	s.removeCheckpoint() // it is of the old file
-	s.syncMu.Lock()
-	defer s.syncMu.Unlock()
 	if err := s.fsys.SyncDir(filepath.Dir(s.realPath)); err != nil {
 		f := &FailedError{Op: failedSyncDir, Err: err}
 		s.fail(f)

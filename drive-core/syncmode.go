@@ -19,7 +19,8 @@ const (
 	// SyncAlways acknowledges a write when it is on stable storage; only then it becomes visible. Writers that
 	// wait at the same time share one sync; a lone writer waits for nobody.
 	SyncAlways SyncMode = -1
-	// SyncNone leaves the time to the operating system. Store.Sync and Store.Close still sync.
+	// SyncNone leaves the time to the operating system. Store.Sync, Store.Close, and the writing of an index
+	// checkpoint still sync.
 	SyncNone SyncMode = -2
 )
 
