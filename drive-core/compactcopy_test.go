@@ -298,7 +298,7 @@ func TestRanges(t *testing.T) {
 		if at != tail || found != keys {
 			t.Errorf("most %d: the ranges end at %d of %d, with %d values of %d", most, at, tail, found, keys)
 		}
-		if close := int(tail/rangeParts/alignment) + 2; largest > max(most, close) {
+		if part := int(tail/rangeParts/alignment) + 2; largest > max(most, part) {
 			t.Errorf("most %d: %d values in a range", most, largest)
 		}
 	}
